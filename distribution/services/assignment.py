@@ -1,0 +1,94 @@
+"""Choosing an operator for a contact and taking a place with them, never over the limit."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from random import Random, SystemRandom
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from distribution import selection
+from distribution.models import Operator, OperatorSourceWeight, Source
+from distribution.selection import Candidate
+from distribution.services.locks import lock_source
+
+# Drawn from the operating system: it has no state that forked workers could share.
+SYSTEM_RANDOM = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The outcome of a choice. `operator_id` None: nobody can take the contact, and it waits."""
+
+    operator_id: int | None
+    decision: dict[str, Any]
+
+
+def claim_operator(*, source_id: int, actor: str, rng: Random = SYSTEM_RANDOM) -> Claim:
+    """Choose an operator for one contact of a source and take a place with them.
+
+    Runs inside the caller's transaction, in which the caller stores the contact. When the answer
+    is nobody, the source's row stays locked until then, so that no place can be freed unseen
+    between this look and the contact's joining the queue.
+    """
+    claim = _try_to_claim(source_id, actor, rng)
+    if claim.operator_id is None:
+        lock_source(source_id)
+        claim = _try_to_claim(source_id, actor, rng)
+    return claim
+
+
+def _try_to_claim(source_id: int, actor: str, rng: Random) -> Claim:
+    source_is_active = Source.objects.values_list("is_active", flat=True).get(pk=source_id)
+    candidates = candidates_of([source_id]).get(source_id, [])
+    left = selection.available(candidates) if source_is_active else []
+    taken: set[int] = set()
+    chosen = None
+    while left and chosen is None:
+        drawn = selection.pick(left, rng)
+        if _claim(drawn.operator_id):
+            chosen = drawn
+        else:
+            taken.add(drawn.operator_id)
+            left.remove(drawn)
+    decision = selection.explain(
+        candidates,
+        method="weighted_random",
+        actor=actor,
+        chosen=chosen,
+        taken=taken,
+        source_is_active=source_is_active,
+    )
+    return Claim(chosen.operator_id if chosen else None, decision)
+
+
+def _claim(operator_id: int) -> bool:
+    """Take one place with an operator if they are active and below the limit at this very moment.
+
+    The savepoint gives the row back after a vain try: PostgreSQL keeps a row locked that it
+    waited for and then found not to match, and holding it while asking for the source's row would
+    be against the lock order.
+    """
+    with transaction.atomic():
+        free = Operator.objects.free().filter(pk=operator_id)
+        if free.update(current_load=F("current_load") + 1):
+            return True
+        transaction.set_rollback(True)
+    return False
+
+
+def candidates_of(source_ids: Collection[int]) -> dict[int, list[Candidate]]:
+    """Return, per source, all its operators with weight, load and limit, by operator id."""
+    rows = OperatorSourceWeight.objects.filter(source_id__in=source_ids).order_by("operator_id")
+    by_source: dict[int, list[Candidate]] = {}
+    for source_id, *facts in rows.values_list(
+        "source_id",
+        "operator_id",
+        "weight",
+        "operator__current_load",
+        "operator__max_load",
+        "operator__is_active",
+    ):
+        by_source.setdefault(source_id, []).append(Candidate(*facts))
+    return by_source

@@ -1,0 +1,78 @@
+"""Handing several free places to waiting contacts in one transaction."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
+from random import Random
+
+from django.db.models import F
+
+from distribution import selection
+from distribution.models import Operator, Source
+from distribution.selection import Candidate
+from distribution.services.assignment import SYSTEM_RANDOM, Claim, candidates_of
+from distribution.services.locks import lock_operators
+
+
+class FreePlaces:
+    """The free places of some sources' operators, whose rows stay locked until the commit.
+
+    For a caller that holds the rows of these sources: it asks for a claim for each waiting contact
+    in queue order, and then has the places taken written with `save`.
+    """
+
+    def __init__(self, source_ids: Collection[int], *, rng: Random = SYSTEM_RANDOM) -> None:
+        """Lock the available operators of the sources that are active, in id order."""
+        active = Source.objects.filter(pk__in=source_ids, is_active=True)
+        active_ids = set(active.values_list("pk", flat=True))
+        before = candidates_of(active_ids)
+        free_ids = {
+            candidate.operator_id
+            for candidates in before.values()
+            for candidate in selection.available(candidates)
+        }
+        self._locked = lock_operators(free_ids).keys()
+        # Read again: what was free before the locks may be taken by now.
+        self._candidates = candidates_of(active_ids)
+        self._taken: Counter[int] = Counter()
+        self._rng = rng
+
+    def sources(self) -> list[int]:
+        """Return the sources that still have an available operator."""
+        return [source_id for source_id in self._candidates if self._available(source_id)]
+
+    def claim(self, *, source_id: int, actor: str) -> Claim:
+        """Choose an operator for one waiting contact; the place counts from now on."""
+        candidates = self._now(source_id)
+        left = self._available(source_id)
+        chosen = selection.pick(left, self._rng) if left else None
+        decision = selection.explain(
+            candidates,
+            method="drain",
+            actor=actor,
+            chosen=chosen,
+            taken={candidate.operator_id for candidate in candidates} - self._locked,
+        )
+        if chosen is None:
+            return Claim(None, decision)
+        self._taken[chosen.operator_id] += 1
+        return Claim(chosen.operator_id, decision)
+
+    def save(self) -> None:
+        """Write the places taken since the last call."""
+        for operator_id, places in sorted(self._taken.items()):
+            Operator.objects.filter(pk=operator_id).update(current_load=F("current_load") + places)
+        self._candidates = {source_id: self._now(source_id) for source_id in self._candidates}
+        self._taken.clear()
+
+    def _available(self, source_id: int) -> list[Candidate]:
+        """Return whom we may choose: those whose row we hold, who cannot change any more."""
+        free = selection.available(self._now(source_id))
+        return [candidate for candidate in free if candidate.operator_id in self._locked]
+
+    def _now(self, source_id: int) -> list[Candidate]:
+        """Return the source's candidates with the places taken so far counted."""
+        return [
+            replace(candidate, load=candidate.load + self._taken[candidate.operator_id])
+            for candidate in self._candidates.get(source_id, [])
+        ]

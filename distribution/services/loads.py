@@ -1,0 +1,31 @@
+"""Checking the load counters against the contacts they count."""
+
+from collections.abc import Callable
+
+from distribution.models import Operator
+from distribution.services.locks import lock_operators_and_their_sources
+from distribution.signals import capacity_freed
+from minicrm.transactions import retried
+
+
+@retried
+def recount_load(
+    operator_id: int, *, count: Callable[[int], int], repair: bool, actor: str
+) -> tuple[int, int] | None:
+    """Compare an operator's load with `count(operator_id)`, which counts their open contacts.
+
+    Under the operator's lock no contact can come or go meanwhile. Returns (load, counted) where
+    they differ, None where all is well. With `repair` the counted number becomes the load.
+    """
+    operators, source_ids = lock_operators_and_their_sources([operator_id])
+    operator = operators.get(operator_id)
+    if operator is None:
+        return None
+    load, counted = operator.current_load, count(operator_id)
+    if load == counted:
+        return None
+    if repair:
+        Operator.objects.filter(pk=operator_id).update(current_load=counted)
+        if counted < load:
+            capacity_freed.send(sender=Operator, source_ids=source_ids, actor=actor)
+    return load, counted

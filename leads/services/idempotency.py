@@ -1,0 +1,61 @@
+"""Doing a request once, however often it is sent."""
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+
+from leads.models import IdempotencyRecord
+from minicrm.errors import Busy, Conflict
+from minicrm.transactions import LOCK_NOT_AVAILABLE, sqlstate
+
+KEEP_FOR = timedelta(hours=48)
+# Imports are recognised for ever: a file may be read again after years.
+IMPORT_SCOPE = "import"
+
+
+def digest_of(request: Any) -> str:
+    """Return the SHA-256 of a JSON value, the same for the same members in any order."""
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def begin(*, scope: str, key: str, digest: str) -> IdempotencyRecord:
+    """Return the record of this request: new and without an answer, or the one of an equal request.
+
+    Must be the first statement of the request's transaction. Waits for an equal request that is
+    under way, up to the database's lock timeout; then raises Busy. Raises Conflict when the key
+    stood for another request.
+    """
+    try:
+        with transaction.atomic():
+            return IdempotencyRecord.objects.create(scope=scope, key=key, digest=digest)
+    except IntegrityError:
+        record = IdempotencyRecord.objects.get(scope=scope, key=key)
+    except OperationalError as error:
+        if sqlstate(error) != LOCK_NOT_AVAILABLE:
+            raise
+        raise Busy(
+            "idempotency_key_in_use", "A request with this Idempotency-Key is still under way."
+        ) from error
+    if record.digest != digest:
+        raise Conflict(
+            "idempotency_key_reused",
+            "This Idempotency-Key stood for another request; use a new key for a new request.",
+        )
+    return record
+
+
+def finish(record: IdempotencyRecord, response: dict[str, Any]) -> None:
+    """Keep the answer, in the transaction that it tells of."""
+    record.response = response
+    record.save(update_fields=["response"])
+
+
+def forget_old() -> int:
+    """Delete the records of API requests older than KEEP_FOR; return how many there were."""
+    old = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEEP_FOR)
+    return old.exclude(scope=IMPORT_SCOPE).delete()[0]

@@ -1,0 +1,86 @@
+"""The queue: handing free places to the contacts that have waited longest."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.utils import timezone
+
+from distribution.models import Source
+from distribution.services import Claim, FreePlaces
+from distribution.services.locks import share_sources
+from leads.models import Assignment, Contact
+from minicrm.transactions import retried
+
+BATCH = 100  # one by one, a contact in the queue costs 20 times as much
+
+
+def assign_freed_places(*, source_ids: Collection[int], actor: str, **_: Any) -> None:
+    """Receiver of `capacity_freed`: assign, in the sender's transaction and under its locks."""
+    _assign_oldest(source_ids, actor=actor)
+
+
+@retried
+def assign_waiting(*, actor: str) -> int:
+    """Assign every waiting contact that somebody can take; return how many.
+
+    A safety net: whatever frees a place assigns what waits for it, so this should find nothing.
+    """
+    source_ids = list(Source.objects.values_list("pk", flat=True))
+    share_sources(source_ids)
+    return _assign_oldest(source_ids, actor=actor)
+
+
+def _assign_oldest(source_ids: Collection[int], *, actor: str) -> int:
+    """Assign waiting contacts of the sources, oldest first, until nobody can take one more.
+
+    The caller holds the sources' rows, so the queue cannot grow unseen. Another transaction that
+    frees places may be emptying it at the same time.
+    """
+    queue = Contact.objects.waiting().filter(source_id__in=source_ids)
+    queued_sources = set(queue.values_list("source_id", flat=True).distinct())
+    if not queued_sources:
+        return 0
+    places = FreePlaces(queued_sources)
+    assigned = 0
+    while free_sources := places.sources():
+        takeable = queue.filter(source_id__in=free_sources)
+        batch = list(takeable.select_for_update(of=("self",)).order_by("pk")[:BATCH])
+        if batch:
+            assigned += _assign(batch, places, actor=actor)
+        elif not takeable.exists():
+            break
+        # Else we waited for others to commit, and the rows they left are not the ones we asked
+        # for: an empty answer to a locking query proves nothing. Ask again.
+    return assigned
+
+
+def _assign(batch: list[Contact], places: FreePlaces, *, actor: str) -> int:
+    claims = [
+        (contact, places.claim(source_id=contact.source_id, actor=actor)) for contact in batch
+    ]
+    taken = [(contact, claim) for contact, claim in claims if claim.operator_id is not None]
+    places.save()
+    store_assignments(taken, method=Assignment.Method.DRAIN)
+    return len(taken)
+
+
+def store_assignments(taken: list[tuple[Contact, Claim]], *, method: Assignment.Method) -> None:
+    """Write that these stored contacts, whose rows the caller holds, now have their operators."""
+    now = timezone.now()
+    for contact, claim in taken:
+        contact.status = Contact.Status.ASSIGNED
+        contact.operator_id = claim.operator_id
+        contact.assigned_at = now
+    Contact.objects.bulk_update(
+        [contact for contact, _ in taken], ["status", "operator_id", "assigned_at"]
+    )
+    Assignment.objects.bulk_create(
+        Assignment(
+            contact=contact,
+            operator_id=claim.operator_id,
+            method=method,
+            decision=claim.decision,
+            started_at=now,
+        )
+        for contact, claim in taken
+    )

@@ -1,0 +1,122 @@
+"""What surrounds every request: its id, the API's boundary, and the login wall of the pages."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django.urls import is_valid_path
+
+from minicrm.problems import MEDIA_TYPE, Problem, problem_response, unavailable
+from minicrm.request_id import HEADER, assign_request_id
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+logger = logging.getLogger(__name__)
+
+
+class RequestIdMiddleware:
+    """Gives each request an id and returns it in the `X-Request-ID` header."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request with its id in the header."""
+        request_id = assign_request_id(request)
+        response = self.get_response(request)
+        response[HEADER] = request_id
+        return response
+
+
+class ApiBoundaryMiddleware:
+    """Keeps the API's promise that every error under it has the one format.
+
+    Refuses bodies that are too large before anything reads them, and turns what Django itself
+    would answer (an HTML page for a bad host, an unknown path or a crash) into a problem document.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer requests under the API prefix with JSON in any case; let others pass."""
+        if not request.path_info.startswith(settings.API_PREFIX):
+            return self.get_response(request)
+        try:
+            refuse_oversized(request)
+            response = self.get_response(request)
+        except Problem as problem:
+            return problem_response(request, problem)
+        except (OperationalError, InterfaceError):
+            logger.exception("The database failed outside of the API's own views.")
+            return problem_response(request, unavailable())
+        content_type = response.get("Content-Type", "")
+        if response.status_code < 400 or content_type.startswith(MEDIA_TYPE):
+            return response
+        return problem_response(request, _translated(request, response))
+
+
+def refuse_oversized(request: HttpRequest) -> None:
+    """Raise a `Problem` for a body over the limit, or one whose length is not told."""
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        raise Problem(411, "length_required", "Send the body with a Content-Length header.")
+    length = request.headers.get("Content-Length", "")
+    if length and not (length.isascii() and length.isdigit()):
+        raise Problem(400, "bad_content_length", "Content-Length must be a whole number.")
+    if len(length) > 18 or int(length or 0) > settings.API_MAX_BODY_BYTES:
+        limit = settings.API_MAX_BODY_BYTES // 1024
+        raise Problem(413, "body_too_large", f"The body is larger than {limit} KiB.")
+
+
+def _translated(request: HttpRequest, response: HttpResponseBase) -> Problem:
+    """Return the `Problem` that says what Django's own answer meant."""
+    status = response.status_code
+    if status == 405:
+        allowed = response.get("Allow", "")
+        detail = f"{request.method} is not possible here. Possible: {allowed}."
+        return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed})
+    if status == 404:
+        return Problem(404, "not_found", _unknown_path_detail(request))
+    if status < 500:
+        return Problem(status, "bad_request", "The server does not accept this request.")
+    return Problem(500, "internal_error", "Something broke on our side. It has been logged.")
+
+
+def _unknown_path_detail(request: HttpRequest) -> str:
+    path = request.path_info
+    other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+    if is_valid_path(other):
+        return f"There is nothing at this address; {other} exists."
+    return "There is nothing at this address; /api/v1/docs lists what there is."
+
+
+class PageCommonMiddleware(CommonMiddleware):
+    """Django's own, except that a request to the API is never redirected to a path with a slash."""
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        """Whether to send a page's visitor on to the same path with a slash."""
+        if request.path_info.startswith(settings.API_PREFIX):
+            return False
+        return super().should_redirect_with_slash(request)
+
+
+class PageLoginRequiredMiddleware(LoginRequiredMiddleware):
+    """Django's login wall for every page; the API, which has keys instead, is let through."""
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponse],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        """Send visitors to the login page, except under the API prefix."""
+        if request.path_info.startswith(settings.API_PREFIX):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)

@@ -1,0 +1,214 @@
+"""All settings, read from environment variables; docs/configuration.md lists every one."""
+
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import dj_database_url
+import phonenumbers
+
+from minicrm import environment as env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.read_text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
+
+DEBUG = env.read_bool("DEBUG", default=False)
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env.read_list("ALLOWED_HOSTS", default=LOOPBACK_HOSTS)
+CSRF_TRUSTED_ORIGINS = env.read_list("CSRF_TRUSTED_ORIGINS")
+
+DATABASE_URL = env.read_text("DATABASE_URL", "")
+EMBEDDED = not DATABASE_URL and set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS)
+SECRET_KEY = env.read_secret_key(keep_in=DATA_DIR / "secret_key" if EMBEDDED or DEBUG else None)
+
+
+# Database -------------------------------------------------------------------------------------
+
+LOCK_TIMEOUT_MS = env.read_int("DB_LOCK_TIMEOUT_MS", default=3_000, minimum=1)
+STATEMENT_TIMEOUT_MS = env.read_int("DB_STATEMENT_TIMEOUT_MS", default=8_000)
+SQLITE_TIMEOUT_S = 5
+
+
+def _database() -> dict[str, Any]:
+    """Return Django's description of the one database, with the options our promises rest on."""
+    url = DATABASE_URL or f"sqlite:///{DATA_DIR / 'minicrm.sqlite3'}"
+    try:
+        config: dict[str, Any] = dict(dj_database_url.parse(url))
+    except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
+        config = {"ENGINE": ""}
+    engine = config["ENGINE"].rpartition(".")[2]
+    if engine not in ("sqlite3", "postgresql") or not config.get("NAME"):
+        env.stop(
+            "DATABASE_URL must be sqlite:////full/path.sqlite3 or"
+            " postgres://user:password@host:5432/name."
+        )
+    config["CONN_MAX_AGE"] = env.read_int("DB_CONN_MAX_AGE", default=600)
+    config["CONN_HEALTH_CHECKS"] = True
+    options = config.setdefault("OPTIONS", {})
+    if engine == "sqlite3":
+        if config["NAME"] == ":memory:":
+            env.stop("DATABASE_URL must name a file: several processes share the database.")
+        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        options |= {
+            # Writers queue up at BEGIN, so that nothing read inside a transaction is stale.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": SQLITE_TIMEOUT_S,
+            # FULL: an acknowledged contact outlives a power cut, not only a crash.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+        # Tests use several connections, which an in-memory database cannot serve.
+        config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+    else:
+        # lock < statement < gunicorn's own timeout (30 s): the innermost limit answers first.
+        options.setdefault("connect_timeout", 5)
+        options.setdefault(
+            "options",
+            f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        )
+    return config
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# Applications ---------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "ninja",  # its own copy of Swagger UI, served from our static files
+    "distribution",
+    "leads",
+]
+
+MIDDLEWARE = [
+    "minicrm.middleware.RequestIdMiddleware",
+    "minicrm.middleware.ApiBoundaryMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "minicrm.middleware.PageCommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "minicrm.middleware.PageLoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "minicrm.urls"
+WSGI_APPLICATION = "minicrm.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+
+
+
+# JSON API -------------------------------------------------------------------------------------
+
+API_PREFIX = "/api/"
+API_MAX_BODY_BYTES = 64 * 1024
+API_RATE_LIMIT = env.read_matching(
+    "API_RATE_LIMIT",
+    default="",
+    pattern="[1-9][0-9]{0,8}/[smhd]",
+    hint="a number of requests per period and key, such as 20/s or 600/m, or empty for no limit",
+)
+PHONE_REGION = env.read_choice(
+    "PHONE_REGION", default="RU", choices=sorted(phonenumbers.SUPPORTED_REGIONS)
+)
+
+
+# Languages, time ------------------------------------------------------------------------------
+
+LANGUAGES = [("en", "English"), ("ru", "Русский")]
+LANGUAGE_CODE = env.read_choice("LANGUAGE_CODE", default="en", choices=["en", "ru"])
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.read_choice("TIME_ZONE", default="UTC", choices=sorted(available_timezones()))
+ZoneInfo(TIME_ZONE)  # fails here, not at the first page, when the machine has no zone data
+
+
+# Static files ---------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEBUG
+            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        )
+    },
+}
+
+
+# Security -------------------------------------------------------------------------------------
+
+HTTPS = env.read_bool("HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if env.read_bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+
+# Logging --------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.read_choice(
+    "LOG_LEVEL", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}
+    },
+    "filters": {"request_id": {"()": "minicrm.request_id.RequestIdFilter"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}

@@ -1,0 +1,71 @@
+"""Transactions that are run again when the database gave up on them, not on the work itself."""
+
+import functools
+import random
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MAX_ATTEMPTS = 5
+# Together with the last attempt's own lock timeout this stays under gunicorn's 30 seconds.
+RETRY_FOR_SECONDS = 12.0
+
+LOCK_NOT_AVAILABLE = "55P03"
+# serialization_failure, deadlock_detected, lock_not_available
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE})
+
+
+class RunAgain(Exception):
+    """Raised inside a transaction that found its reads outdated: roll back and start over."""
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return PostgreSQL's error code behind a Django database error, None where there is none."""
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+def is_sqlite_lock(error: BaseException) -> bool:
+    """Whether SQLite gave up waiting for another connection's lock."""
+    return connection.vendor == "sqlite" and "is locked" in str(error)
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same transaction may well succeed when it is run again."""
+    return (
+        isinstance(error, RunAgain)
+        or sqlstate(error) in RETRYABLE_SQLSTATES
+        or is_sqlite_lock(error)
+    )
+
+
+def retried(func: Callable[P, R]) -> Callable[P, R]:
+    """Run `func` in `transaction.atomic`, and again after a deadlock or a lock timeout.
+
+    Only the outermost transaction is run again: once a statement has failed, nothing inside the
+    same transaction can be. Errors that are not about locks, and the last attempt's, pass through.
+    """
+
+    @functools.wraps(func)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                return func(*args, **kwargs)
+        give_up_at = time.monotonic() + RETRY_FOR_SECONDS
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                with transaction.atomic():
+                    return func(*args, **kwargs)
+            except (OperationalError, InterfaceError, RunAgain) as error:
+                last = attempt == MAX_ATTEMPTS or time.monotonic() > give_up_at
+                if last or not is_retryable(error):
+                    raise
+                # Random pauses keep two victims of one deadlock from meeting again.
+                time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    return wrapper
