@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PORT ?= 8000
+POSTGRES_DIR ?= var/postgres
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 PYTEST := $(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
 APPS := minicrm distribution leads
@@ -23,6 +24,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'variables: PORT=$(PORT)  JOBS=$(JOBS) (parallel tests)  PYTHON=$(PYTHON)'
+	@echo '           POSTGRES_DIR=$(POSTGRES_DIR)'
 	@echo '           ARGS="..." (for traffic)  PYTEST_ARGS="-k limit" (for the tests)'
 
 # Environments ---------------------------------------------------------------------------------
@@ -56,13 +58,13 @@ run: $(VENV)/.runtime ## Start on http://localhost:PORT (SQLite in var/, with sa
 
 .PHONY: run-postgres
 run-postgres: export PORT := $(PORT)
-run-postgres: $(VENV)/.dev ## The same on PostgreSQL, kept in var/postgres; no server needed
+run-postgres: $(VENV)/.dev ## The same on PostgreSQL, kept in POSTGRES_DIR; no server needed
 	@mkdir -p var
 	@# Outside the embedded database the application wants a key; one that survives restarts.
 	@test -s var/secret_key || (umask 077 && \
 		$(PY) -c 'import secrets; print(secrets.token_urlsafe(64))' > var/secret_key)
 	@SECRET_KEY="$${SECRET_KEY:-$$(cat var/secret_key)}"; export SECRET_KEY; \
-		exec $(PY) tools/with_postgres.py --data var/postgres -- $(PY) -m minicrm.run_local
+		exec $(PY) tools/with_postgres.py --data '$(POSTGRES_DIR)' -- $(PY) -m minicrm.run_local
 
 .PHONY: traffic
 traffic: $(VENV)/.runtime ## Send made-up contacts to the running application

@@ -52,7 +52,8 @@ class Operator(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="operator_name_not_blank"),
             models.CheckConstraint(
-                condition=Q(max_load__gte=0, max_load__lte=MAX_LIMIT), name="operator_limit_in_range"
+                condition=Q(max_load__gte=0, max_load__lte=MAX_LIMIT),
+                name="operator_limit_in_range",
             ),
             models.CheckConstraint(
                 condition=Q(current_load__gte=0), name="operator_load_not_negative"
@@ -74,7 +75,10 @@ class Source(models.Model):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     operators = models.ManyToManyField(
-        Operator, through="OperatorSourceWeight", related_name="sources", verbose_name=_("operators")
+        Operator,
+        through="OperatorSourceWeight",
+        related_name="sources",
+        verbose_name=_("operators"),
     )
 
     class Meta:

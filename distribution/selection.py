@@ -24,7 +24,6 @@ class Reason(StrEnum):
     AT_LIMIT = "at_limit"
     WEIGHT_ZERO = "weight_zero"
     TAKEN = "taken"  # the last free place changed hands during the choice
-    SOURCE_INACTIVE = "source_inactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,8 @@ def explain(
     *,
     method: str,
     actor: str,
-    chosen: Candidate | None,
+    chosen: Candidate,
     taken: Collection[int] = (),
-    source_is_active: bool = True,
 ) -> dict[str, Any]:
     """Return the decision record: who could have had the contact, who could not and why.
 
@@ -81,19 +79,19 @@ def explain(
     could: list[Candidate] = []
     left_out: list[tuple[Candidate, Reason]] = []
     for candidate in candidates:
-        reason = Reason.SOURCE_INACTIVE if not source_is_active else candidate.reason()
+        reason = candidate.reason()
         if reason is None and candidate.operator_id in taken:
             reason = Reason.TAKEN
         if reason is None:
             could.append(candidate)
         else:
             left_out.append((candidate, reason))
-    if chosen is not None:  # listed in any case, however many there are
-        could.sort(key=lambda candidate: candidate.operator_id != chosen.operator_id)
+    # The chosen one is listed in any case, however many there are.
+    could.sort(key=lambda candidate: candidate.operator_id != chosen.operator_id)
     return {
         "method": method,
         "by": actor,
-        "operator_id": chosen.operator_id if chosen else None,
+        "operator_id": chosen.operator_id,
         "available_count": len(could),
         "total_weight": sum(candidate.weight for candidate in could),
         "candidates": [_facts(candidate) for candidate in could[:LISTED_CANDIDATES]],

@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -48,9 +49,9 @@ def normalise_keys(
     )
 
 
-def _given(text: str | None) -> bool:
+def _given(text: str | None) -> TypeGuard[str]:
     """Whether there is anything to see in `text`; zero-width characters do not count."""
-    return bool(text) and any(unicodedata.category(char)[0] not in "CZ" for char in text or "")
+    return text is not None and any(unicodedata.category(char)[0] not in "CZ" for char in text)
 
 
 def normalise_external_id(text: str) -> str:

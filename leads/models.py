@@ -139,7 +139,9 @@ class Contact(models.Model):
             models.Index(fields=["operator", "id"], name="contact_operator"),
             models.Index(fields=["created_at", "source"], name="contact_received"),
             # The queue of a source, oldest first, and the recount of a load.
-            models.Index(fields=["source", "id"], condition=Q(status="waiting"), name="contact_queue"),
+            models.Index(
+                fields=["source", "id"], condition=Q(status="waiting"), name="contact_queue"
+            ),
             models.Index(fields=["operator"], condition=Q(status="assigned"), name="contact_load"),
         ]
 

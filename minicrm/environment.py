@@ -72,7 +72,9 @@ def read_secret_key(*, keep_in: Path | None) -> str:
     """
     key = read_text("SECRET_KEY", "")
     if key and len(key) < MIN_SECRET_KEY_LENGTH:
-        stop(f"SECRET_KEY must have at least {MIN_SECRET_KEY_LENGTH} characters; it has {len(key)}.")
+        stop(
+            f"SECRET_KEY must have at least {MIN_SECRET_KEY_LENGTH} characters; it has {len(key)}."
+        )
     if key:
         return key
     if keep_in is None:

@@ -2,7 +2,7 @@
 
 
 class ServiceError(Exception):
-    """A refusal with a stable `code`, a sentence for people, and the `field` at fault, if one is."""
+    """A refusal: a stable `code`, a sentence for people, and the `field` at fault, if one is."""
 
     def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
         super().__init__(message)

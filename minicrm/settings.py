@@ -90,8 +90,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "minicrm.middleware.RequestIdMiddleware",
-    "minicrm.middleware.ApiBoundaryMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "minicrm.middleware.ApiBoundaryMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -134,7 +134,6 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
-
 
 
 # JSON API -------------------------------------------------------------------------------------
@@ -210,5 +209,9 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # Strangers scan for hosts all day; the answer is 400, and a traceback tells nothing.
+        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+    },
 }

@@ -1,9 +1,11 @@
-"""Rules for text that people and bots hand in. Pure functions, used by the API and by forms alike."""
+"""Rules for text that people and bots hand in. Pure functions, for the API and forms alike."""
 
 import unicodedata
 
 # Unicode's Bidi_Control property: invisible characters that reorder what a reader sees.
-BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BIDI_CONTROLS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 LINE_CHARACTERS = frozenset("\n\r\t")
 INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 

@@ -66,7 +66,7 @@ class Server:
         settings += [f"{name}=off" for name in NOT_DURABLE if self.fast]
         log = self.run_dir / "server.log"
         with log.open("ab") as output, _signals_held():
-            # A session of its own: Ctrl-C must reach the command, not the database under it.
+            # A process group of its own: Ctrl-C must reach the command, not the database under it.
             self.process = subprocess.Popen(
                 [self.bin_dir / "postgres", "-D", self.data_dir, *(f"--{s}" for s in settings)],
                 stdin=subprocess.DEVNULL,
@@ -219,7 +219,7 @@ def _run(server: Server, program: str, *arguments: str | Path, text: str = "") -
             **_as_server(server.run_dir),
         )
     if result.returncode:
-        hint = f"\n(run as {SERVER_USER!r}, who must be able to enter that folder)"
+        hint = f"\n(run as {SERVER_USER!r}, who must be able to enter every folder above)"
         raise PostgresError(
             f"{program} failed:\n{result.stderr.strip()}{hint if SERVER_USER else ''}"
         )
@@ -302,6 +302,8 @@ def main() -> int:
             return run_command(options.command, server.url)
     except (PostgresError, OSError) as error:
         print(f"with_postgres: {error}", file=sys.stderr)
+        if SERVER_USER and isinstance(error, PermissionError):
+            print(f"Set TMPDIR to a folder that {SERVER_USER!r} can enter.", file=sys.stderr)
         return 2
 
 

@@ -19,48 +19,44 @@ SYSTEM_RANDOM = SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The outcome of a choice. `operator_id` None: nobody can take the contact, and it waits."""
+    """A place taken with an operator, and the record of how they were chosen."""
 
-    operator_id: int | None
+    operator_id: int
     decision: dict[str, Any]
 
 
-def claim_operator(*, source_id: int, actor: str, rng: Random = SYSTEM_RANDOM) -> Claim:
+def claim_operator(*, source_id: int, actor: str, rng: Random = SYSTEM_RANDOM) -> Claim | None:
     """Choose an operator for one contact of a source and take a place with them.
 
-    Runs inside the caller's transaction, in which the caller stores the contact. When the answer
-    is nobody, the source's row stays locked until then, so that no place can be freed unseen
-    between this look and the contact's joining the queue.
+    Runs inside the caller's transaction, in which the caller stores the contact. None means that
+    nobody can take it and it waits: then the source's row stays locked until the commit, so that
+    no place can be freed unseen between this look and the contact's joining the queue.
     """
     claim = _try_to_claim(source_id, actor, rng)
-    if claim.operator_id is None:
+    if claim is None:
         lock_source(source_id)
         claim = _try_to_claim(source_id, actor, rng)
     return claim
 
 
-def _try_to_claim(source_id: int, actor: str, rng: Random) -> Claim:
-    source_is_active = Source.objects.values_list("is_active", flat=True).get(pk=source_id)
+def _try_to_claim(source_id: int, actor: str, rng: Random) -> Claim | None:
+    """Draw among those who can take a contact until one of them still has a place."""
+    if not Source.objects.filter(pk=source_id, is_active=True).exists():
+        return None
     candidates = candidates_of([source_id]).get(source_id, [])
-    left = selection.available(candidates) if source_is_active else []
+    left = selection.available(candidates)
     taken: set[int] = set()
-    chosen = None
-    while left and chosen is None:
-        drawn = selection.pick(left, rng)
-        if _claim(drawn.operator_id):
-            chosen = drawn
-        else:
-            taken.add(drawn.operator_id)
-            left.remove(drawn)
-    decision = selection.explain(
-        candidates,
-        method="weighted_random",
-        actor=actor,
-        chosen=chosen,
-        taken=taken,
-        source_is_active=source_is_active,
-    )
-    return Claim(chosen.operator_id if chosen else None, decision)
+    while left:
+        chosen = selection.pick(left, rng)
+        if _claim(chosen.operator_id):
+            method = "weighted_random"
+            decision = selection.explain(
+                candidates, method=method, actor=actor, chosen=chosen, taken=taken
+            )
+            return Claim(chosen.operator_id, decision)
+        taken.add(chosen.operator_id)
+        left.remove(chosen)
+    return None
 
 
 def _claim(operator_id: int) -> bool:
@@ -82,7 +78,7 @@ def candidates_of(source_ids: Collection[int]) -> dict[int, list[Candidate]]:
     """Return, per source, all its operators with weight, load and limit, by operator id."""
     rows = OperatorSourceWeight.objects.filter(source_id__in=source_ids).order_by("operator_id")
     by_source: dict[int, list[Candidate]] = {}
-    for source_id, *facts in rows.values_list(
+    for source_id, operator_id, weight, load, limit, is_active in rows.values_list(
         "source_id",
         "operator_id",
         "weight",
@@ -90,5 +86,6 @@ def candidates_of(source_ids: Collection[int]) -> dict[int, list[Candidate]]:
         "operator__max_load",
         "operator__is_active",
     ):
-        by_source.setdefault(source_id, []).append(Candidate(*facts))
+        candidate = Candidate(operator_id, weight, load, limit, is_active)
+        by_source.setdefault(source_id, []).append(candidate)
     return by_source

@@ -41,11 +41,13 @@ class FreePlaces:
         """Return the sources that still have an available operator."""
         return [source_id for source_id in self._candidates if self._available(source_id)]
 
-    def claim(self, *, source_id: int, actor: str) -> Claim:
+    def claim(self, *, source_id: int, actor: str) -> Claim | None:
         """Choose an operator for one waiting contact; the place counts from now on."""
         candidates = self._now(source_id)
         left = self._available(source_id)
-        chosen = selection.pick(left, self._rng) if left else None
+        if not left:
+            return None
+        chosen = selection.pick(left, self._rng)
         decision = selection.explain(
             candidates,
             method="drain",
@@ -53,8 +55,6 @@ class FreePlaces:
             chosen=chosen,
             taken={candidate.operator_id for candidate in candidates} - self._locked,
         )
-        if chosen is None:
-            return Claim(None, decision)
         self._taken[chosen.operator_id] += 1
         return Claim(chosen.operator_id, decision)
 

@@ -22,7 +22,7 @@ def lock_source(source_id: int) -> Source:
 
 
 def share_sources(source_ids: Iterable[int]) -> None:
-    """Take the rows of sources shared. SQLite has no row locks and needs none: it has one writer."""
+    """Take the rows of sources shared. SQLite, with its one writer, has no row locks."""
     ids = sorted(set(source_ids))
     if not ids or connection.vendor != "postgresql":
         return

@@ -49,10 +49,7 @@ def _owners(keys: LeadKeys) -> dict[str, Lead]:
     owned = reduce(or_, (Q(**{key: value}) for key, value in present.items()))
     found = list(Lead.objects.filter(owned))
     return {
-        key: lead
-        for key, value in present.items()
-        for lead in found
-        if getattr(lead, key) == value
+        key: lead for key, value in present.items() for lead in found if getattr(lead, key) == value
     }
 
 

@@ -61,7 +61,9 @@ def register_contact(
     With `once`, an equal request gets the first one's answer again. Raises Invalid for keys that
     are missing or malformed, NotFound for an unknown source, and what `idempotency.begin` raises.
     """
-    keys = _keys(request)
+    keys = checked_keys(external_id=request.external_id, email=request.email, phone=request.phone)
+    if not keys.present():
+        raise Invalid("lead_key_required", "Give at least one of external_id, email, phone.")
     record = None
     if once is not None:
         digest = idempotency.digest_of(asdict(request))
@@ -74,48 +76,40 @@ def register_contact(
     return Registration(receipt, replayed=False)
 
 
-def _keys(request: ContactRequest) -> LeadKeys:
+def checked_keys(
+    *, external_id: str | None = None, email: str | None = None, phone: str | None = None
+) -> LeadKeys:
+    """Return the keys in their normal forms; raises Invalid for one that has none."""
     try:
-        keys = normalise_keys(
-            external_id=request.external_id,
-            email=request.email,
-            phone=request.phone,
-            region=settings.PHONE_REGION,
+        return normalise_keys(
+            external_id=external_id, email=email, phone=phone, region=settings.PHONE_REGION
         )
     except BadKey as error:
         raise Invalid(error.code, error.message, field=error.field) from None
-    if not keys.present():
-        raise Invalid(
-            "lead_key_required", "Give at least one of external_id, email, phone.", field="email"
-        )
-    return keys
 
 
-def _store(
-    request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random
-) -> dict[str, Any]:
+def _store(request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random) -> dict[str, Any]:
     """Write the lead, the place taken, the contact and its assignment; return the receipt."""
     if not Source.objects.filter(pk=request.source_id).exists():
         raise source_not_found(request.source_id, field="source_id")
     received_at = timezone.now()
     lead = identify_lead(keys, name=request.name).lead
     claim = claim_operator(source_id=request.source_id, actor=actor, rng=rng)
-    assigned = claim.operator_id is not None
     now = timezone.now()
     supplied = {"external_id": request.external_id, "email": request.email, "phone": request.phone}
     contact = Contact.objects.create(
         lead=lead,
         source_id=request.source_id,
-        operator_id=claim.operator_id,
-        status=Contact.Status.ASSIGNED if assigned else Contact.Status.WAITING,
+        operator_id=claim.operator_id if claim else None,
+        status=Contact.Status.ASSIGNED if claim else Contact.Status.WAITING,
         supplied={key: value for key, value in supplied.items() if value is not None},
         name=request.name,
         message=request.message,
         payload=request.payload,
         created_at=received_at,
-        assigned_at=now if assigned else None,
+        assigned_at=now if claim else None,
     )
-    if claim.operator_id is not None:
+    if claim is not None:
         Assignment.objects.create(
             contact=contact,
             operator_id=claim.operator_id,

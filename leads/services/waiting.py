@@ -55,10 +55,11 @@ def _assign_oldest(source_ids: Collection[int], *, actor: str) -> int:
 
 
 def _assign(batch: list[Contact], places: FreePlaces, *, actor: str) -> int:
-    claims = [
-        (contact, places.claim(source_id=contact.source_id, actor=actor)) for contact in batch
+    taken = [
+        (contact, claim)
+        for contact in batch
+        if (claim := places.claim(source_id=contact.source_id, actor=actor))
     ]
-    taken = [(contact, claim) for contact, claim in claims if claim.operator_id is not None]
     places.save()
     store_assignments(taken, method=Assignment.Method.DRAIN)
     return len(taken)

@@ -1,0 +1,6 @@
+"""Contacts and leads in the JSON API."""
+
+from leads.api.contacts import router as contacts_router
+from leads.api.leads import router as leads_router
+
+__all__ = ["contacts_router", "leads_router"]

@@ -1,0 +1,200 @@
+"""/contacts/: a bot hands in a contact and reads what became of it."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ninja import Field, Query, Router, Schema, Status
+from pydantic import JsonValue
+
+from distribution.authentication import actor_of, key_of
+from distribution.models import NAME_LENGTH
+from distribution.services.sources import source_not_found
+from leads.models import (
+    EMAIL_LENGTH,
+    EXTERNAL_ID_LENGTH,
+    MESSAGE_LENGTH,
+    Contact,
+    ContactQuerySet,
+)
+from leads.services import ContactRequest, register_contact
+from leads.services.registration import Once, checked_keys
+from minicrm.errors import Invalid, NotFound
+from minicrm.pagination import Page, paginate
+from minicrm.responses import responses
+from minicrm.schemas import Line, Moment, ObjectId, Payload, QueryId, QueryText, RequestSchema, Text
+
+router = Router(tags=["Contacts"])
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class ContactIn(RequestSchema):
+    """Somebody asks for something. At least one of `external_id`, `email`, `phone` is needed.
+
+    Blank texts count as left out. Keys are compared in a normal form: ids and e-mails without
+    regard to case, phone numbers in E.164.
+    """
+
+    source_id: ObjectId | None = Field(
+        None, examples=[1], description="May be left out with a key that is bound to one source"
+    )
+    external_id: Annotated[Line, Field(max_length=EXTERNAL_ID_LENGTH)] | None = Field(
+        None, examples=["tg-1001"], description="The lead's id in your system"
+    )
+    email: Annotated[Line, Field(max_length=EMAIL_LENGTH)] | None = Field(
+        None, examples=["lead@example.com"]
+    )
+    phone: Annotated[Line, Field(max_length=40)] | None = Field(
+        None,
+        examples=["+44 20 7946 0123"],
+        description=f"International, or as dialled in {settings.PHONE_REGION}",
+    )
+    name: Annotated[Line, Field(max_length=NAME_LENGTH)] | None = Field(
+        None, examples=["A. Lead"], description="What to call the lead"
+    )
+    message: Annotated[Text, Field(max_length=MESSAGE_LENGTH)] | None = Field(
+        None, examples=["Please call me back."]
+    )
+    payload: Payload | None = Field(
+        None, examples=[{"campaign": "spring"}], description="Anything else, kept as it is"
+    )
+
+
+class ContactReceipt(Schema):
+    """What became of a contact at its arrival."""
+
+    id: int = Field(examples=[1])
+    lead_id: int = Field(examples=[1])
+    source_id: int = Field(examples=[1])
+    operator_id: int | None = Field(examples=[1], description="null while nobody can take it")
+    operator: str | None = Field(examples=["Operator 1"], description="The operator's name")
+    status: Contact.Status = Field(examples=["assigned"])
+    created_at: datetime
+    assigned_at: datetime | None
+
+
+class ContactOut(ContactReceipt):
+    """A contact as it is now."""
+
+    closed_at: datetime | None
+    name: str
+    message: str
+    payload: dict[str, JsonValue]
+
+    @staticmethod
+    def resolve_operator(contact: Contact) -> str | None:
+        """Return the operator's name."""
+        return contact.operator.name if contact.operator else None
+
+
+class ContactFilters(Page):
+    """Which contacts to list; several filters must all hold."""
+
+    status: Contact.Status | None = Field(None, description="Only contacts in this state")
+    source_id: QueryId | None = Field(None, description="Only this source's")
+    operator_id: QueryId | None = Field(None, description="Only this operator's")
+    lead_id: QueryId | None = Field(None, description="Only this lead's")
+    external_id: Annotated[QueryText, Field(max_length=EXTERNAL_ID_LENGTH)] | None = Field(
+        None, description="Only of the lead with this id, in any spelling"
+    )
+    created_after: Moment | None = Field(None, description="Only received after this moment")
+    created_before: Moment | None = Field(None, description="Only received before this moment")
+
+
+@router.post(
+    "/",
+    response=responses({201: ContactReceipt}, 404, 409, body=True),
+    openapi_extra={
+        "parameters": [
+            {
+                "in": "header",
+                "name": "Idempotency-Key",
+                "required": False,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": (
+                    "Your name for this contact, in visible ASCII. Sent again with the same body,"
+                    " the first answer comes again, with `Idempotency-Replayed: true`, and nothing"
+                    " is stored twice. Kept for at least 24 hours."
+                ),
+                "example": "order-1001",
+            }
+        ]
+    },
+)
+def post_contact(
+    request: HttpRequest, response: HttpResponse, contact: ContactIn
+) -> Status[dict[str, Any]]:
+    """Hand in a contact; it goes to an operator at once, or waits if nobody can take it."""
+    given = contact.model_dump(exclude_none=True, exclude={"source_id"})
+    registration = register_contact(
+        ContactRequest(source_id=_source_id(request, contact.source_id), **given),
+        actor=actor_of(request),
+        once=_once(request),
+    )
+    if registration.replayed:
+        response["Idempotency-Replayed"] = "true"
+    return Status(201, registration.receipt)
+
+
+@router.get("/", response=responses({200: list[ContactOut]}, 422))
+def list_contacts(
+    request: HttpRequest, response: HttpResponse, filters: Query[ContactFilters]
+) -> list[Contact]:
+    """List contacts in ascending id: those of the key's source, or of all."""
+    return paginate(request, response, _filtered(_visible(request), filters), filters)
+
+
+@router.get("/{int:contact_id}", response=responses({200: ContactOut}, 404))
+def get_contact(request: HttpRequest, contact_id: ObjectId) -> Contact:
+    """Return one contact."""
+    contact = _visible(request).filter(pk=contact_id).first()
+    if contact is None:
+        raise NotFound("contact_not_found", f"There is no contact {contact_id}.")
+    return contact
+
+
+def _source_id(request: HttpRequest, given: int | None) -> int:
+    """Return the source to post to: the key's own, or the one named by a key for all."""
+    bound = key_of(request).source_id
+    if bound is not None and given not in (None, bound):
+        raise source_not_found(given or 0, field="source_id")
+    source_id = bound or given
+    if source_id is None:
+        raise Invalid("required", "This key is for all sources; name one.", field="source_id")
+    return source_id
+
+
+def _once(request: HttpRequest) -> Once | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise Invalid(
+            "bad_idempotency_key",
+            "Must be 1 to 255 visible ASCII characters.",
+            field="Idempotency-Key",
+        )
+    return Once(scope=f"api_key:{key_of(request).pk}:POST /contacts/", key=key)
+
+
+def _visible(request: HttpRequest) -> ContactQuerySet:
+    """Return the contacts that the caller's key may see."""
+    contacts = Contact.objects.select_related("operator")
+    source_id = key_of(request).source_id
+    return contacts if source_id is None else contacts.filter(source_id=source_id)
+
+
+def _filtered(contacts: ContactQuerySet, filters: ContactFilters) -> ContactQuerySet:
+    equal = {"status", "source_id", "operator_id", "lead_id"}
+    contacts = contacts.filter(**filters.model_dump(include=equal, exclude_none=True))
+    if filters.external_id is not None:
+        external_id = checked_keys(external_id=filters.external_id).external_id
+        contacts = contacts.filter(lead__external_id=external_id)
+    if filters.created_after is not None:
+        contacts = contacts.filter(created_at__gt=filters.created_after)
+    if filters.created_before is not None:
+        contacts = contacts.filter(created_at__lt=filters.created_before)
+    return contacts

@@ -1,0 +1,60 @@
+"""/leads/: who asked."""
+
+from datetime import datetime
+from typing import Annotated
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ninja import Field, Query, Router, Schema
+
+from distribution.authentication import require_all_sources
+from leads.models import EMAIL_LENGTH, EXTERNAL_ID_LENGTH, Lead
+from leads.services.registration import checked_keys
+from minicrm.errors import NotFound
+from minicrm.pagination import Page, paginate
+from minicrm.responses import responses
+from minicrm.schemas import ObjectId, QueryText
+
+router = Router(tags=["Leads"])
+
+
+class LeadOut(Schema):
+    """A person and the keys they are known by, in their normal forms."""
+
+    id: int = Field(examples=[1])
+    external_id: str | None = Field(examples=["tg-1001"])
+    email: str | None = Field(examples=["lead@example.com"])
+    phone: str | None = Field(examples=["+442079460123"])
+    name: str = Field(examples=["A. Lead"])
+    created_at: datetime
+
+
+class LeadFilters(Page):
+    """Which leads to list; keys may be in any spelling."""
+
+    external_id: Annotated[QueryText, Field(max_length=EXTERNAL_ID_LENGTH)] | None = None
+    email: Annotated[QueryText, Field(max_length=EMAIL_LENGTH)] | None = None
+    phone: Annotated[QueryText, Field(max_length=40)] | None = Field(
+        None, description=f"International, or as dialled in {settings.PHONE_REGION}"
+    )
+
+
+@router.get("/", response=responses({200: list[LeadOut]}, 422))
+def list_leads(
+    request: HttpRequest, response: HttpResponse, filters: Query[LeadFilters]
+) -> list[Lead]:
+    """List leads in ascending id, or find one by its keys."""
+    require_all_sources(request)
+    given = filters.model_dump(include={"external_id", "email", "phone"})
+    keys = checked_keys(**given).present()
+    return paginate(request, response, Lead.objects.filter(**keys), filters)
+
+
+@router.get("/{int:lead_id}", response=responses({200: LeadOut}, 404))
+def get_lead(request: HttpRequest, lead_id: ObjectId) -> Lead:
+    """Return one lead."""
+    require_all_sources(request)
+    lead = Lead.objects.filter(pk=lead_id).first()
+    if lead is None:
+        raise NotFound("lead_not_found", f"There is no lead {lead_id}.")
+    return lead

@@ -1,0 +1,151 @@
+"""The JSON API: its frame (keys, errors, rate limit, document) and the apps' routers on it."""
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+from ninja.operation import Operation
+from ninja.throttling import AuthRateThrottle
+
+from distribution.api import config_router, operators_router, sources_router, weights_router
+from distribution.authentication import BearerKey, key_of, unauthorized
+from leads.api import contacts_router, leads_router
+from minicrm import __version__
+from minicrm.errors import Busy, Conflict, Invalid, NotFound, ServiceError
+from minicrm.openapi import describe
+from minicrm.parsing import StrictJSONParser
+from minicrm.problems import Problem, problem_response, unavailable
+from minicrm.transactions import RunAgain
+from minicrm.validation import field_errors, is_missing_body
+
+logger = logging.getLogger(__name__)
+
+
+class KeyRateThrottle(AuthRateThrottle):
+    """Counts the requests of each key, in each server process for itself."""
+
+    def get_cache_key(self, request: HttpRequest) -> str:
+        """Return what the count is kept under."""
+        return f"api_rate:{key_of(request).pk}"
+
+
+class MiniCrmAPI(NinjaAPI):
+    """Ninja's API with our additions to the OpenAPI document."""
+
+    def get_openapi_schema(self, **kwargs: Any) -> Any:
+        """Return the document with media types and examples that ninja does not write."""
+        return describe(super().get_openapi_schema(**kwargs))
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Return the view's name, which is what generated clients call the operation."""
+        return operation.view_func.__name__
+
+
+api = MiniCrmAPI(
+    title="Mini-CRM",
+    version=__version__,
+    urls_namespace="api-v1",
+    description=(
+        "Bots and forms post contacts; each goes at once to one operator, by the weights set for"
+        " its source and never over an operator's limit. Errors are `application/problem+json`"
+        " (RFC 9457)."
+    ),
+    auth=BearerKey(),
+    throttle=[KeyRateThrottle(settings.API_RATE_LIMIT)] if settings.API_RATE_LIMIT else [],
+    parser=StrictJSONParser(),
+)
+api.add_router("/contacts/", contacts_router)
+api.add_router("/leads/", leads_router)
+api.add_router("/operators/", operators_router)
+api.add_router("/sources/", sources_router)
+api.add_router("/operator-sources/", weights_router)
+api.add_router("/distribution/", config_router)
+
+STATUS_OF: dict[type[ServiceError], int] = {NotFound: 404, Conflict: 409, Busy: 409, Invalid: 422}
+
+
+@api.exception_handler(Problem)
+def on_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Answer with the problem itself."""
+    return problem_response(request, problem)
+
+
+@api.exception_handler(ServiceError)
+def on_service_error(request: HttpRequest, error: ServiceError) -> HttpResponse:
+    """Answer with what a service refused, and the field it refused it for."""
+    status = STATUS_OF[type(error)]
+    headers = {"Retry-After": "1"} if isinstance(error, Busy) else {}
+    if error.code == "idempotency_key_reused":
+        status = 422  # as the Idempotency-Key draft has it
+    errors = []
+    if error.field is not None:
+        errors = [{"field": error.field, "code": error.code, "message": error.message}]
+    problem = Problem(status, error.code, error.message, errors=errors, headers=headers)
+    return problem_response(request, problem)
+
+
+@api.exception_handler(ValidationError)
+def on_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Answer with every field at fault; an id in the path that cannot exist is simply not there."""
+    if any(item["loc"][0] == "path" for item in error.errors):
+        return problem_response(request, Problem(404, "not_found", "There is no such object."))
+    if any(map(is_missing_body, error.errors)):
+        return problem_response(request, Problem(400, "not_json", "The body is empty."))
+    errors = field_errors(error.errors)
+    detail = "The request is not valid; `errors` lists what to mend."
+    return problem_response(request, Problem(422, "invalid_request", detail, errors=errors))
+
+
+@api.exception_handler(AuthenticationError)
+def on_missing_key(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    """Answer a request without a key."""
+    return problem_response(request, unauthorized("Send your key: Authorization: Bearer <key>."))
+
+
+@api.exception_handler(Throttled)
+def on_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
+    """Answer a key that is over its rate; ninja replaces Retry-After where it knows better."""
+    detail = f"More than {settings.API_RATE_LIMIT} requests with this key. Try again later."
+    headers = {"Retry-After": "1"}
+    return problem_response(request, Problem(429, "too_many_requests", detail, headers=headers))
+
+
+@api.exception_handler(HttpError)
+def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Answer what ninja refused: a body, with the reason that the parser gave."""
+    cause = error.__cause__
+    if isinstance(cause, RequestDataTooBig):
+        problem = Problem(413, "body_too_large", "The body is too large.")
+    elif isinstance(cause, Problem):
+        problem = cause
+    else:
+        problem = Problem(error.status_code, "bad_request", str(error))
+    return problem_response(request, problem)
+
+
+@api.exception_handler(Http404)
+def on_not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    """Answer for an object that is not there."""
+    return problem_response(request, Problem(404, "not_found", "There is nothing here."))
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+@api.exception_handler(RunAgain)
+def on_database_failure(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer when the database is gone, or stayed busy through all tries; nothing was stored."""
+    logger.error("The database failed: %s", type(error).__name__, exc_info=error)
+    return problem_response(request, unavailable())
+
+
+@api.exception_handler(Exception)
+def on_breakdown(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer when something broke on our side, and log it."""
+    logger.error("Unhandled: %s", type(error).__name__, exc_info=error)
+    detail = "Something broke on our side. It has been logged under this request id."
+    return problem_response(request, Problem(500, "internal_error", detail))

@@ -1,0 +1,116 @@
+"""What the API's schemas are built of: strict types with clear refusals."""
+
+import math
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from django.utils import timezone
+from ninja import Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
+from pydantic_core import PydanticCustomError
+
+from minicrm.text import clean_line, forbidden_character, is_blank
+
+MAX_ID = 2**63 - 1
+MAX_PAYLOAD_DEPTH = 20
+
+
+class RequestSchema(BaseModel):
+    """A request body: unknown members are refused, and no value is bent into another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def refuse(code: str, message: str) -> PydanticCustomError:
+    """Return the error that a validator raises, to be answered as one of the problem's `errors`."""
+    # The message reaches pydantic as a value, not as its template: it may hold braces.
+    return PydanticCustomError(code, "{message}", {"message": message})
+
+
+def _check_text(text: str, *, multiline: bool) -> str:
+    if problem := forbidden_character(text, multiline=multiline):
+        raise refuse("forbidden_character", f"Contains a {problem}.")
+    return text
+
+
+def _line(text: str) -> str:
+    return clean_line(_check_text(text, multiline=False))
+
+
+def _visible_line(text: str) -> str:
+    if is_blank(text):
+        raise refuse("blank", "Must have at least one visible character.")
+    return _line(text)
+
+
+def _text(text: str) -> str:
+    return _check_text(text, multiline=True)
+
+
+def _payload(payload: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    _check_json(payload, depth=1)
+    return payload
+
+
+def _check_json(value: Any, *, depth: int) -> None:
+    """Refuse what a database cannot keep or a reader cannot see, at any depth."""
+    if depth > MAX_PAYLOAD_DEPTH:
+        raise refuse("too_deep", f"Is nested deeper than {MAX_PAYLOAD_DEPTH} levels.")
+    if isinstance(value, str):
+        _check_text(value, multiline=True)
+    elif isinstance(value, int) and not -MAX_ID <= value <= MAX_ID:
+        raise refuse("out_of_range", "Contains a whole number of more than 64 bits.")
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            _check_text(key, multiline=False)
+            _check_json(member, depth=depth + 1)
+    elif isinstance(value, list):
+        for member in value:
+            _check_json(member, depth=depth + 1)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return (timezone.make_aware(moment) if timezone.is_naive(moment) else moment).astimezone(
+            UTC
+        )
+    except (OverflowError, ValueError):
+        raise refuse("out_of_range", "This moment is beyond the calendar.") from None
+
+
+def _digits(value: Any) -> Any:
+    """Let only plain digits through: pydantic would read " 1", "+1" and "1_0" as numbers too."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 20):
+        raise refuse("wrong_type", "Must be a whole number in plain digits.")
+    return value
+
+
+# The id of an object, as the database numbers them.
+ObjectId = Annotated[int, Field(ge=1, le=MAX_ID)]
+# One line of text, possibly empty: normalised to NFC, without white space around it.
+Line = Annotated[str, AfterValidator(_line)]
+# One line with something to see in it, such as a name.
+VisibleLine = Annotated[str, AfterValidator(_visible_line)]
+# Text of several lines.
+Text = Annotated[str, AfterValidator(_text)]
+# A JSON object with free content.
+Payload = Annotated[dict[str, JsonValue], AfterValidator(_payload)]
+# A moment of a query; without an offset it is taken in the server's time zone.
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+# Whole numbers of a query, and ids among them.
+QueryInt = Annotated[int, BeforeValidator(_digits)]
+QueryId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
+
+# Text of a query: a blank filter that matches everything would be a surprise.
+QueryText = Annotated[str, AfterValidator(_visible_line)]
+
+# The default of a member that may be left out but not be null: defaults are not validated.
+LEFT_OUT: Any = None
+
+
+def finite(text: str) -> float:
+    """Return the number that a JSON text stands for; ValueError when it is beyond a double."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is out of range")
+    return number
