@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from distribution import selection
-from distribution.models import Operator, OperatorSourceWeight, Source
+from distribution.models import Operator, OperatorSourceWeight
 from distribution.selection import Candidate
 from distribution.services.locks import lock_source
 
@@ -41,8 +41,6 @@ def claim_operator(*, source_id: int, actor: str, rng: Random = SYSTEM_RANDOM) -
 
 def _try_to_claim(source_id: int, actor: str, rng: Random) -> Claim | None:
     """Draw among those who can take a contact until one of them still has a place."""
-    if not Source.objects.filter(pk=source_id, is_active=True).exists():
-        return None
     candidates = candidates_of([source_id]).get(source_id, [])
     left = selection.available(candidates)
     taken: set[int] = set()
@@ -75,17 +73,18 @@ def _claim(operator_id: int) -> bool:
 
 
 def candidates_of(source_ids: Collection[int]) -> dict[int, list[Candidate]]:
-    """Return, per source, all its operators with weight, load and limit, by operator id."""
-    rows = OperatorSourceWeight.objects.filter(source_id__in=source_ids).order_by("operator_id")
-    by_source: dict[int, list[Candidate]] = {}
-    for source_id, operator_id, weight, load, limit, is_active in rows.values_list(
+    """Return, per active source, all its operators with weight, load and limit, by operator id."""
+    rows = OperatorSourceWeight.objects.filter(
+        source_id__in=source_ids, source__is_active=True
+    ).values_list(
         "source_id",
         "operator_id",
         "weight",
         "operator__current_load",
         "operator__max_load",
         "operator__is_active",
-    ):
-        candidate = Candidate(operator_id, weight, load, limit, is_active)
-        by_source.setdefault(source_id, []).append(candidate)
+    )
+    by_source: dict[int, list[Candidate]] = {}
+    for source_id, *facts in rows.order_by("operator_id"):
+        by_source.setdefault(source_id, []).append(Candidate(*facts))
     return by_source

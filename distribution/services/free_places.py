@@ -8,7 +8,7 @@ from random import Random
 from django.db.models import F
 
 from distribution import selection
-from distribution.models import Operator, Source
+from distribution.models import Operator
 from distribution.selection import Candidate
 from distribution.services.assignment import SYSTEM_RANDOM, Claim, candidates_of
 from distribution.services.locks import lock_operators
@@ -23,17 +23,14 @@ class FreePlaces:
 
     def __init__(self, source_ids: Collection[int], *, rng: Random = SYSTEM_RANDOM) -> None:
         """Lock the available operators of the sources that are active, in id order."""
-        active = Source.objects.filter(pk__in=source_ids, is_active=True)
-        active_ids = set(active.values_list("pk", flat=True))
-        before = candidates_of(active_ids)
         free_ids = {
             candidate.operator_id
-            for candidates in before.values()
+            for candidates in candidates_of(source_ids).values()
             for candidate in selection.available(candidates)
         }
         self._locked = lock_operators(free_ids).keys()
         # Read again: what was free before the locks may be taken by now.
-        self._candidates = candidates_of(active_ids)
+        self._candidates = candidates_of(source_ids)
         self._taken: Counter[int] = Counter()
         self._rng = rng
 

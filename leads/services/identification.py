@@ -44,10 +44,14 @@ def identify_lead(keys: LeadKeys, *, name: str = "") -> Identified:
 
 
 def _owners(keys: LeadKeys) -> dict[str, Lead]:
-    """Return who owns which of the keys, strongest key first."""
+    """Return who owns which of the keys, strongest key first, with their rows locked.
+
+    Locked here, as the lock order wants it: left to the contact's foreign key, the lock would be
+    asked for while an operator's is held, against somebody who fills in a key of the same lead.
+    """
     present = keys.present()
     owned = reduce(or_, (Q(**{key: value}) for key, value in present.items()))
-    found = list(Lead.objects.filter(owned))
+    found = list(Lead.objects.select_for_update(no_key=True).filter(owned).order_by("pk"))
     return {
         key: lead for key, value in present.items() for lead in found if getattr(lead, key) == value
     }

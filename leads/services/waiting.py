@@ -1,12 +1,14 @@
 """The queue: handing free places to the contacts that have waited longest."""
 
 from collections.abc import Collection
+from random import Random
 from typing import Any
 
 from django.utils import timezone
 
 from distribution.models import Source
 from distribution.services import Claim, FreePlaces
+from distribution.services.assignment import SYSTEM_RANDOM
 from distribution.services.locks import share_sources
 from leads.models import Assignment, Contact
 from minicrm.transactions import retried
@@ -20,17 +22,17 @@ def assign_freed_places(*, source_ids: Collection[int], actor: str, **_: Any) ->
 
 
 @retried
-def assign_waiting(*, actor: str) -> int:
+def assign_waiting(*, actor: str, rng: Random = SYSTEM_RANDOM) -> int:
     """Assign every waiting contact that somebody can take; return how many.
 
     A safety net: whatever frees a place assigns what waits for it, so this should find nothing.
     """
     source_ids = list(Source.objects.values_list("pk", flat=True))
     share_sources(source_ids)
-    return _assign_oldest(source_ids, actor=actor)
+    return _assign_oldest(source_ids, actor=actor, rng=rng)
 
 
-def _assign_oldest(source_ids: Collection[int], *, actor: str) -> int:
+def _assign_oldest(source_ids: Collection[int], *, actor: str, rng: Random = SYSTEM_RANDOM) -> int:
     """Assign waiting contacts of the sources, oldest first, until nobody can take one more.
 
     The caller holds the sources' rows, so the queue cannot grow unseen. Another transaction that
@@ -40,7 +42,7 @@ def _assign_oldest(source_ids: Collection[int], *, actor: str) -> int:
     queued_sources = set(queue.values_list("source_id", flat=True).distinct())
     if not queued_sources:
         return 0
-    places = FreePlaces(queued_sources)
+    places = FreePlaces(queued_sources, rng=rng)
     assigned = 0
     while free_sources := places.sources():
         takeable = queue.filter(source_id__in=free_sources)

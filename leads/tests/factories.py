@@ -29,6 +29,9 @@ class WaitingContactFactory(factory.django.DjangoModelFactory):
 class AssignedContactFactory(WaitingContactFactory):
     """A contact with an operator, whose load counts it, and with its assignment."""
 
+    class Meta:
+        skip_postgeneration_save = True
+
     operator = factory.SubFactory(OperatorFactory)
     status = Contact.Status.ASSIGNED
     assigned_at = factory.LazyFunction(timezone.now)
