@@ -17,6 +17,31 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("suite")
 
+DATABASE_MARKERS = ("postgresql", "sqlite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests of one database's own behaviour out of the run on another."""
+    from django.db import connection
+
+    elsewhere = [item for item in items if _belongs_to_another_database(item, connection.vendor)]
+    if elsewhere:
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
+
+
+def _belongs_to_another_database(item: pytest.Item, vendor: str) -> bool:
+    return any(item.get_closest_marker(name) and name != vendor for name in DATABASE_MARKERS)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Make a skipped test a failure in CI: there nothing may be missing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    is_worker = hasattr(session.config, "workerinput")
+    if os.environ.get("CI") and not is_worker and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("Tests were skipped, which CI does not allow.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
 
 @pytest.fixture(autouse=True)
 def _test_settings(settings, tmp_path: Path) -> None:

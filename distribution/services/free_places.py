@@ -38,6 +38,15 @@ class FreePlaces:
         """Return the sources that still have an available operator."""
         return [source_id for source_id in self._candidates if self._available(source_id)]
 
+    def count(self) -> int:
+        """Return how many places are free, each operator's counted once."""
+        free = {
+            candidate.operator_id: candidate.limit - candidate.load
+            for source_id in self._candidates
+            for candidate in self._available(source_id)
+        }
+        return sum(free.values())
+
     def claim(self, *, source_id: int, actor: str) -> Claim | None:
         """Choose an operator for one waiting contact; the place counts from now on."""
         candidates = self._now(source_id)

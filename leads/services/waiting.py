@@ -46,7 +46,8 @@ def _assign_oldest(source_ids: Collection[int], *, actor: str, rng: Random = SYS
     assigned = 0
     while free_sources := places.sources():
         takeable = queue.filter(source_id__in=free_sources)
-        batch = list(takeable.select_for_update(of=("self",)).order_by("pk")[:BATCH])
+        oldest = takeable.select_for_update(of=("self",)).order_by("pk")
+        batch = list(oldest[: min(BATCH, places.count())])
         if batch:
             assigned += _assign(batch, places, actor=actor)
         elif not takeable.exists():

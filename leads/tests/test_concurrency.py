@@ -180,6 +180,20 @@ def test_an_operator_switched_on_and_given_a_new_source_never_miss_each_other():
     assert_promises_kept()
 
 
+def test_operators_who_come_free_at_once_each_get_one_of_those_who_wait():
+    """Both look at the oldest contact first; the slower one must look again."""
+    source = SourceFactory()
+    for round_ in range(15):
+        operators = [WeightFactory(source=source, operator__max_load=0).operator for _ in "123"]
+        for n in range(3):
+            arrival(source, f"lead-{round_}-{n}")()
+        run_together(
+            [partial(update_operator, one.pk, max_load=1, actor="test") for one in operators]
+        )
+        assert not Contact.objects.waiting().exists()
+    assert_promises_kept()
+
+
 def test_500_posts_over_http_fill_the_limits_and_the_rest_waits():
     source = SourceFactory()
     for weight in range(1, 6):

@@ -1,0 +1,352 @@
+"""Leads, contacts and their records in Django's admin: all to be seen, only names to be changed."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from distribution.tests.factories import OperatorFactory, WeightFactory
+from leads.models import Assignment, Contact, IdempotencyRecord, Lead, LeadConflict
+from leads.services import ContactRequest, register_contact
+from leads.tests.factories import AssignedContactFactory, LeadFactory, WaitingContactFactory
+
+pytestmark = pytest.mark.django_db
+
+MODELS = ["lead", "contact", "assignment", "leadconflict", "idempotencyrecord"]
+
+
+def url_of(obj, page="change"):
+    return reverse(f"admin:leads_{obj._meta.model_name}_{page}", args=[obj.pk])
+
+
+def list_url(model):
+    return reverse(f"admin:leads_{model}_changelist")
+
+
+def found(client, model, query):
+    return list(client.get(list_url(model), {"q": query}).context["cl"].result_list)
+
+
+def make(model):
+    """Return one object of any of the models."""
+    if model == "lead":
+        return LeadFactory()
+    if model == "contact":
+        return WaitingContactFactory()
+    if model == "assignment":
+        return AssignedContactFactory().assignments.get()
+    if model == "leadconflict":
+        return LeadConflict.objects.create(
+            lead=LeadFactory(), other_lead=LeadFactory(), key=LeadConflict.Key.EMAIL
+        )
+    return IdempotencyRecord.objects.create(scope="api_key:1", key="k-1", digest="0" * 64)
+
+
+# Who gets in, and what nobody may do
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_sends_visitors_to_the_sign_in_page(client, model):
+    response = client.get(list_url(model))
+
+    assert response.status_code == 302
+    assert response.url.startswith(reverse("login"))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nobody_adds_or_deletes(admin_client, model):
+    obj = make(model)
+
+    added = admin_client.post(reverse(f"admin:leads_{model}_add"), {"name": "New"})
+    deleted = admin_client.post(url_of(obj, "delete"), {"post": "yes"})
+    action = {"action": "delete_selected", "_selected_action": [obj.pk], "post": "yes"}
+    admin_client.post(list_url(model), action)
+
+    assert (added.status_code, deleted.status_code) == (403, 403)
+    assert type(obj).objects.filter(pk=obj.pk).exists()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_missing_object_is_told_and_not_an_error(admin_client, model):
+    response = admin_client.get(reverse(f"admin:leads_{model}_change", args=[404]), follow=True)
+
+    assert "doesn’t exist" in "".join(str(message) for message in response.context["messages"])
+
+
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_nothing_but_leads_is_changed(admin_client, model):
+    response = admin_client.post(url_of(make(model)), {})
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_shows_lists_and_objects(admin_client, model):
+    obj = make(model)
+
+    listed = admin_client.get(list_url(model))
+    shown = admin_client.get(url_of(obj))
+
+    assert list(listed.context["cl"].result_list) == [obj]
+    assert str(obj) in shown.content.decode()
+
+
+# Leads
+
+
+def test_changes_a_leads_name_and_no_key(admin_client):
+    lead = LeadFactory(external_id="demo-1", email="demo@example.com")
+    data = {"name": " Demo lead ", "external_id": "other", "email": "x@example.com", "phone": "+1"}
+
+    admin_client.post(url_of(lead), data)
+
+    lead.refresh_from_db()
+    assert (lead.name, lead.external_id) == ("Demo lead", "demo-1")
+    assert (lead.email, lead.phone) == ("demo@example.com", None)
+
+
+def test_a_new_name_does_not_undo_a_key_filled_in_meanwhile(admin_client, monkeypatch):
+    lead = LeadFactory()
+    clean = Lead.full_clean
+
+    def filled_in_meanwhile(self, **kwargs):
+        Lead.objects.update(email="demo@example.com")
+        return clean(self, **kwargs)
+
+    monkeypatch.setattr(Lead, "full_clean", filled_in_meanwhile)
+    admin_client.post(url_of(lead), {"name": "Demo lead"})
+
+    lead.refresh_from_db()
+    assert (lead.name, lead.email) == ("Demo lead", "demo@example.com")
+
+
+def test_refuses_a_name_with_control_characters(admin_client):
+    lead = LeadFactory(name="Before")
+
+    response = admin_client.post(url_of(lead), {"name": "Demo\u202elead"})
+
+    assert "U+202E" in response.content.decode()
+    assert Lead.objects.get().name == "Before"
+
+
+def test_the_log_holds_a_leads_number_and_nothing_personal(admin_client, admin_user):
+    lead = LeadFactory(external_id="demo-1", email="demo@example.com", name="Before")
+
+    admin_client.post(url_of(lead), {"name": "After"})
+
+    entry = LogEntry.objects.get()
+    assert (entry.object_repr, entry.object_id, entry.user) == (
+        f"#{lead.pk}",
+        str(lead.pk),
+        admin_user,
+    )
+    assert entry.get_change_message() == "Changed Name."
+
+
+@pytest.mark.parametrize(
+    "query", ["DEMO-1", "demo", "Demo@Example.com", "demo@", "+44 20 7946", "+442079460123", "Ann"]
+)
+def test_finds_leads_by_the_beginning_of_a_key_or_name(admin_client, query):
+    lead = LeadFactory(
+        external_id="demo-17", email="demo@example.com", phone="+442079460123", name="Ann Demo"
+    )
+    LeadFactory(external_id="other", email="other@example.com", phone="+12025550100", name="Bo")
+
+    assert found(admin_client, "lead", query) == [lead]
+
+
+def test_finds_a_lead_by_a_national_number(admin_client, settings):
+    settings.PHONE_REGION = "GB"
+    lead = LeadFactory(phone="+442079460123")
+
+    assert found(admin_client, "lead", "020 7946 0123") == [lead]
+
+
+@pytest.mark.parametrize("query", ["nobody", "%", "9" * 40])
+def test_finds_no_lead_for_other_words(admin_client, query):
+    LeadFactory(external_id="demo-1", name="Demo")
+
+    assert found(admin_client, "lead", query) == []
+
+
+def test_shows_a_leads_newest_contacts(admin_client):
+    lead = LeadFactory()
+    first, *others = WaitingContactFactory.create_batch(21, lead=lead)
+
+    page = admin_client.get(url_of(lead)).content.decode()
+
+    assert url_of(others[-1]) in page
+    assert url_of(others[0]) in page
+    assert url_of(first) not in page
+    assert f"{list_url('contact')}?lead__id__exact={lead.pk}" in page
+
+
+# Contacts
+
+
+def test_a_posted_operator_or_status_changes_nothing(admin_client):
+    contact = WaitingContactFactory()
+    operator = OperatorFactory()
+
+    admin_client.post(url_of(contact), {"operator": operator.pk, "status": "assigned"})
+
+    contact.refresh_from_db()
+    operator.refresh_from_db()
+    assert (contact.status, contact.operator, operator.current_load) == ("waiting", None, 0)
+
+
+def test_shows_why_a_contact_went_where_it_went(admin_client):
+    weight = WeightFactory(weight=7, operator__name="Demo <b>chosen</b>")
+    WeightFactory(source=weight.source, operator__name="Demo off", operator__is_active=False)
+    request = ContactRequest(source_id=weight.source.pk, external_id="demo-1", message="<demo>")
+    contact_id = register_contact(request, actor="api_key:1").receipt["id"]
+
+    page = admin_client.get(url_of(Contact(pk=contact_id))).content.decode()
+
+    text = " ".join(page.split())
+    facts = "<td> Demo &lt;b&gt;chosen&lt;/b&gt; </td> <td>7</td> <td>0 / 10</td>"
+    assert f"{facts} <td> <strong>chosen</strong> </td>" in text
+    assert "left out: off" in text
+    assert "1 operator could take it, sum of weights 7." in text
+    assert "decided by api_key:1" in text
+    assert "&lt;demo&gt;" in text
+    assert "<demo>" not in text
+
+
+@pytest.mark.parametrize("decision", [{}, [], {"candidates": None, "left_out": ["odd"]}])
+def test_shows_assignments_with_an_odd_decision_record(admin_client, decision):
+    contact = AssignedContactFactory()
+    Assignment.objects.update(decision=decision)
+
+    page = admin_client.get(url_of(contact)).content.decode()
+
+    assert str(contact.operator) in page
+
+
+def test_escapes_what_a_source_sent(admin_client):
+    contact = WaitingContactFactory(payload={"<img>": "<img>"}, supplied={"email": "<img>"})
+
+    page = admin_client.get(url_of(contact)).content.decode()
+
+    assert "&lt;img&gt;" in page
+    assert "<img>" not in page
+
+
+def test_links_a_contact_to_its_lead_operator_and_source(admin_client):
+    contact = AssignedContactFactory()
+
+    page = admin_client.get(url_of(contact)).content.decode()
+
+    assert url_of(contact.lead) in page
+    assert reverse("admin:distribution_operator_change", args=[contact.operator.pk]) in page
+    assert reverse("admin:distribution_source_change", args=[contact.source.pk]) in page
+
+
+def test_finds_contacts_by_number_or_a_leads_whole_key(admin_client):
+    lead = LeadFactory(external_id="demo-1", email="demo@example.com", phone="+442079460123")
+    contact = WaitingContactFactory(lead=lead)
+    WaitingContactFactory()
+
+    for query in (str(contact.pk), f"#{contact.pk}", "Demo-1", "demo@example.com", "+442079460123"):
+        assert found(admin_client, "contact", query) == [contact], query
+
+
+@pytest.mark.parametrize("query", ["demo", "0", "9" * 30, "²"])
+def test_finds_no_contact_by_part_of_a_key(admin_client, query):
+    WaitingContactFactory(lead=LeadFactory(external_id="demo-1"))
+
+    assert found(admin_client, "contact", query) == []
+
+
+def test_filters_contacts(admin_client):
+    waiting, assigned = WaitingContactFactory(), AssignedContactFactory()
+
+    def filtered(**query):
+        return list(admin_client.get(list_url("contact"), query).context["cl"].result_list)
+
+    assert filtered(status__exact="waiting") == [waiting]
+    assert filtered(operator__id__exact=assigned.operator.pk) == [assigned]
+    assert filtered(source__id__exact=waiting.source.pk) == [waiting]
+
+
+# Conflicts
+
+
+def test_marks_conflicts_as_resolved(admin_client):
+    conflict = make("leadconflict")
+    earlier = make("leadconflict")
+    when = timezone.now() - timedelta(days=1)
+    LeadConflict.objects.filter(pk=earlier.pk).update(resolved_at=when)
+    action = {"action": "mark_resolved", "_selected_action": [conflict.pk, earlier.pk]}
+
+    response = admin_client.post(list_url("leadconflict"), action, follow=True)
+
+    conflict.refresh_from_db()
+    earlier.refresh_from_db()
+    assert conflict.resolved_at is not None
+    assert earlier.resolved_at == when
+    assert "1 conflict resolved." in response.content.decode()
+    assert LogEntry.objects.get().object_repr == f"#{conflict.pk}"
+
+
+def test_who_may_only_look_resolves_nothing(client):
+    looker = User.objects.create_user("looker", is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_leadconflict"))
+    client.force_login(looker)
+    conflict = make("leadconflict")
+
+    action = {"action": "mark_resolved", "_selected_action": [conflict.pk]}
+    client.post(list_url("leadconflict"), action)
+
+    assert LeadConflict.objects.get().resolved_at is None
+
+
+# Cost
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_need_the_same_queries_for_any_number_of_rows(admin_client, model):
+    def fill(count):
+        for _ in range(count):
+            if model == "idempotencyrecord":
+                key = f"k-{IdempotencyRecord.objects.count()}"
+                IdempotencyRecord.objects.create(scope="api_key:1", key=key, digest="0" * 64)
+            else:
+                make(model)
+
+    fill(2)
+    with CaptureQueriesContext(connection) as few:
+        admin_client.get(list_url(model))
+    fill(18)
+    with CaptureQueriesContext(connection) as many:
+        response = admin_client.get(list_url(model))
+
+    assert response.context["cl"].result_count >= 20
+    assert len(many) == len(few)
+
+
+def test_a_contact_needs_the_same_queries_for_any_number_of_assignments(admin_client):
+    contact = AssignedContactFactory()
+    with CaptureQueriesContext(connection) as few:
+        admin_client.get(url_of(contact))
+    now = timezone.now()
+    for operator in OperatorFactory.create_batch(10):
+        decision = {"operator_id": operator.pk, "candidates": [{"operator_id": operator.pk}]}
+        Assignment.objects.create(
+            contact=contact,
+            operator=operator,
+            method=Assignment.Method.MANUAL,
+            decision=decision,
+            started_at=now,
+            ended_at=now,
+        )
+    with CaptureQueriesContext(connection) as many:
+        page = admin_client.get(url_of(contact)).content.decode()
+
+    assert operator.name in page
+    assert len(many) <= len(few) + 1  # the operators' names, in one query
