@@ -5,12 +5,14 @@ the prefix, which finds the row, and the SHA-256 of the whole. A fast hash is en
 that cannot be guessed.
 """
 
+import contextlib
 import hashlib
 import hmac
 import re
 import secrets
 from datetime import timedelta
 
+from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -55,7 +57,9 @@ def _note_use(key: ApiKey) -> None:
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at >= LAST_USE_STEP:
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USE_STEP)
-        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+        # A busy database costs us the note, not the caller the request.
+        with contextlib.suppress(OperationalError):
+            ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
 
 
 def _digest(token: str) -> str:
