@@ -1,4 +1,10 @@
-"""Pages."""
+"""Addresses of the pages."""
+
+from django.urls import path
+
+from leads import views
 
 app_name = "leads"
-urlpatterns: list = []
+urlpatterns = [
+    path("", views.overview, name="overview"),
+]

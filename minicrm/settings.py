@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 import dj_database_url
 import phonenumbers
@@ -10,12 +10,21 @@ import phonenumbers
 from minicrm import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.read_text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
+DATA_DIR = env.read_folder("DATA_DIR", default=BASE_DIR / "var")
 
 DEBUG = env.read_bool("DEBUG", default=False)
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS = env.read_list("ALLOWED_HOSTS", default=LOOPBACK_HOSTS)
-CSRF_TRUSTED_ORIGINS = env.read_list("CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.read_list(
+    "ALLOWED_HOSTS",
+    default=LOOPBACK_HOSTS,
+    pattern=r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]",
+    hint="host names without scheme and port, such as crm.example.com",
+)
+CSRF_TRUSTED_ORIGINS = env.read_list(
+    "CSRF_TRUSTED_ORIGINS",
+    pattern=r"https?://[\w.*\[\]-]+(:[0-9]{1,5})?",
+    hint="addresses with their scheme and no path, such as https://crm.example.com",
+)
 
 DATABASE_URL = env.read_text("DATABASE_URL", "")
 EMBEDDED = not DATABASE_URL and set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS)
@@ -46,9 +55,7 @@ def _database() -> dict[str, Any]:
     config["CONN_HEALTH_CHECKS"] = True
     options = config.setdefault("OPTIONS", {})
     if engine == "sqlite3":
-        if config["NAME"] == ":memory:":
-            env.stop("DATABASE_URL must name a file: several processes share the database.")
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        env.make_folder_of("DATABASE_URL" if DATABASE_URL else "DATA_DIR", Path(config["NAME"]))
         options |= {
             # Writers queue up at BEGIN, so that nothing read inside a transaction is stale.
             "transaction_mode": "IMMEDIATE",
@@ -132,7 +139,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "overview"
+LOGIN_REDIRECT_URL = "leads:overview"
 LOGOUT_REDIRECT_URL = "login"
 
 
@@ -159,7 +166,6 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.read_choice("TIME_ZONE", default="UTC", choices=sorted(available_timezones()))
-ZoneInfo(TIME_ZONE)  # fails here, not at the first page, when the machine has no zone data
 
 
 # Static files ---------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What the admin pages of both apps share: the way through the services, deleting, small links."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,7 @@ from django.db import IntegrityError
 from django.db.models import Model, ProtectedError, QuerySet
 from django.db.models.deletion import PROTECT
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
@@ -28,12 +30,24 @@ else:
     AnyModelForm = ModelForm
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+# The services speak English; here is what a person may meet when two change the same thing.
+REFUSALS = {
+    "source_name_taken": gettext_lazy("There is a source of this name already."),
+    "weight_exists": gettext_lazy("This operator has a weight for this source already."),
+}
 PROTECTING_SHOWN = 10  # of what keeps an object from being deleted; there may be a million
 
 
 def actor_of(request: HttpRequest) -> str:
     """Return how decision records name the signed-in user."""
     return f"user:{request.user.pk}"
+
+
+def refusal_text(error: ServiceError) -> str:
+    """Return what a service refused, in the user's language where we have it."""
+    if isinstance(error, NotFound):
+        return _("It was deleted meanwhile.")
+    return str(REFUSALS.get(error.code, error.message))
 
 
 def changelist_url(model: type[Model], **filters: object) -> str:
@@ -56,32 +70,40 @@ def object_link(obj: Model | None, text: object = None) -> str:
 def related_lists(obj: Model) -> SafeString:
     """Return links to the lists of everything that points at `obj` and has an admin page."""
     links = []
-    for relation in obj._meta.related_objects:
-        model = relation.related_model
+    relations = obj._meta.related_objects
+    models = [relation.related_model for relation in relations]
+    for relation, model in zip(relations, models, strict=True):
         try:
             url = changelist_url(model, **{f"{relation.field.name}__id__exact": obj.pk})
         except NoReverseMatch:  # a table without a page of its own
             continue
-        links.append((url, model._meta.verbose_name_plural))
+        label = str(model._meta.verbose_name_plural)
+        if models.count(model) > 1:  # it points here in two roles
+            label = f"{label} ({relation.field.verbose_name})"
+        links.append((url, label))
     return format_html_join(" · ", '<a href="{}">{}</a>', links)
 
 
-class NameForm(AnyModelForm):
-    """A form that keeps names in their one spelling and shows what a service refused."""
+class ServiceForm(AnyModelForm):
+    """A form that shows what a service refused."""
 
     refusal: ServiceError | None = None
-
-    def clean_name(self) -> str:
-        """Return the name as the API would store it."""
-        return clean_line(str(self.cleaned_data["name"]))
 
     def clean(self) -> dict[str, Any] | None:
         """Report the refusal, at the field it names where the form has that field."""
         cleaned = super().clean()
         if self.refusal is not None:
             field = self.refusal.field
-            self.add_error(field if field in self.fields else None, self.refusal.message)
+            self.add_error(field if field in self.fields else None, refusal_text(self.refusal))
         return cleaned
+
+
+class NameForm(ServiceForm):
+    """A form that keeps names in their one spelling."""
+
+    def clean_name(self) -> str:
+        """Return the name as the API would store it."""
+        return clean_line(str(self.cleaned_data["name"]))
 
 
 class ServiceAdmin(AnyModelAdmin):
@@ -90,7 +112,7 @@ class ServiceAdmin(AnyModelAdmin):
     Whatever the services refuse is shown in the form, and nothing is saved.
     """
 
-    form = NameForm
+    form = ServiceForm
 
     def changeform_view(
         self,
@@ -139,10 +161,8 @@ class ServiceAdmin(AnyModelAdmin):
     ) -> HttpResponseBase:
         try:
             return answer()
-        except NotFound:
-            text = _("It was deleted meanwhile.")
         except ServiceError as error:
-            text = error.message
+            text = refusal_text(error)
         except (ProtectedError, IntegrityError):
             text = _("Nothing was deleted: a contact came in between.")
         self.message_user(request, text, messages.ERROR)
@@ -192,27 +212,3 @@ class ReadOnlyAdmin(AnyModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
         """Nobody deletes."""
         return False
-
-
-class ReadOnlyTabular(admin.TabularInline if not TYPE_CHECKING else admin.TabularInline[Any, Any]):
-    """Rows under an object, to look at."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = True
-    verbose_name_plural = gettext_lazy("weights")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        """Nobody adds here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        """Nobody changes here."""
-        return False
-
-
-def not_found_redirect(model_admin: AnyModelAdmin, request: HttpRequest, pk: str) -> HttpResponse:
-    """Return what Django's admin answers for an object that does not exist."""
-    return model_admin._get_obj_does_not_exist_redirect(  # type: ignore[no-any-return]
-        request, model_admin.opts, pk
-    )

@@ -85,6 +85,7 @@ def candidates_of(source_ids: Collection[int]) -> dict[int, list[Candidate]]:
         "operator__is_active",
     )
     by_source: dict[int, list[Candidate]] = {}
-    for source_id, *facts in rows.order_by("operator_id"):
-        by_source.setdefault(source_id, []).append(Candidate(*facts))
+    for source_id, operator_id, weight, load, limit, is_active in rows.order_by("operator_id"):
+        candidate = Candidate(operator_id, weight, load, limit, is_active)
+        by_source.setdefault(source_id, []).append(candidate)
     return by_source

@@ -1,14 +1,15 @@
 """The overview: who works, who waits, what came in last."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from distribution.models import Operator
 from distribution.tests.factories import OperatorFactory, SourceFactory
@@ -21,6 +22,13 @@ pytestmark = pytest.mark.django_db
 
 URL = reverse("leads:overview")
 HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def _own_language():
+    """A request leaves its language behind; the next test shall not find it."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -156,13 +164,18 @@ def test_nobody_waits(page):
     assert '<p class="number">0</p><p class="muted">nobody waits</p>' in page()
 
 
-def test_counts_the_contacts_since_midnight(page, settings):
+def test_counts_the_contacts_since_midnight(page, client, user, settings):
     settings.TIME_ZONE = "Asia/Tokyo"
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = datetime(2030, 5, 1, 15, tzinfo=UTC)  # there
     WaitingContactFactory(created_at=midnight)
     WaitingContactFactory(created_at=midnight - timedelta(seconds=1))
 
-    assert '<h2>Contacts today</h2><p class="number">1</p>' in page()
+    with time_machine.travel(midnight + timedelta(hours=5), tick=False):
+        client.force_login(user)
+        html = page()
+
+    assert '<h2>Contacts today</h2><p class="number">1</p>' in html
+    assert '<time datetime="2030-05-02T05:00:00+09:00">05:00:00</time>' in html
 
 
 def test_shows_the_latest_contacts_newest_first(page):
@@ -188,9 +201,12 @@ def test_tells_who_has_a_contact(page):
     html = page()
 
     assert '<span class="tag">Demo bot</span>' in html
-    assert '<p class="who-has-it">Demo operator</p>' in html
+    assert '<p class="who-has-it"><span class="name">Demo operator</span></p>' in html
     assert '<p class="who-has-it"><span class="badge waiting">waiting</span></p>' in html
-    assert '<p class="who-has-it">–<span class="badge off">closed</span></p>' in html
+    assert (
+        '<p class="who-has-it"><span class="name">–</span><span class="badge off">closed</span></p>'
+        in html
+    )
 
 
 def test_shows_a_leads_name_or_number_and_none_of_the_keys(page):

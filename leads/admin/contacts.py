@@ -1,0 +1,156 @@
+"""Contacts and assignments in Django's admin: to look at, never to change."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.forms import Media
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from distribution.admin.base import ReadOnlyAdmin, object_link
+from distribution.admin.filters import chosen_by_name, filter_media
+from leads.admin.decisions import assignment_tables
+from leads.admin.search import lead_ids_of_key
+from leads.models import Assignment, Contact, Lead
+
+MAX_DIGITS = 18  # of a contact's number; Python refuses to read numbers of any length
+ASSIGNMENTS_SHOWN = 20
+
+
+def json_block(value: object) -> str:
+    """Return a JSON value for people to read, escaped."""
+    return format_html("<pre>{}</pre>", json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@admin.register(Contact)
+class ContactAdmin(ReadOnlyAdmin):
+    """Operators and statuses change only through the services, so nothing changes here."""
+
+    list_display = ["id", "status", "source", "operator", "lead_number", "created_at"]
+    list_select_related = ["source", "operator"]
+    # No date_hierarchy, and all sources rather than those in use: both would read every contact.
+    list_filter = [
+        "status",
+        "created_at",
+        "source",
+        chosen_by_name("operator"),
+    ]
+    search_fields = ["id"]  # what is really searched: get_search_results
+    search_help_text = _("Number of a contact, or a lead's external id, e-mail or phone in full.")
+    readonly_fields = [
+        "status",
+        "lead_link",
+        "source_link",
+        "operator_link",
+        "name",
+        "message",
+        "supplied_json",
+        "payload_json",
+        "created_at",
+        "assigned_at",
+        "closed_at",
+        "decisions",
+    ]
+    fields = [*readonly_fields]
+
+    @property
+    def media(self) -> Media:
+        """Add what the filters need."""
+        return super().media + filter_media(self)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        """Search for a number or a lead's whole key: each is one look into an index."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        found = Q(lead__in=lead_ids_of_key(text))
+        number = text.removeprefix("#")
+        if number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS:
+            found |= Q(pk=int(number))
+        return queryset.filter(found), False
+
+    @admin.display(description=_("lead"), ordering="lead")
+    def lead_number(self, contact: Contact) -> str:
+        """Link to the lead, by number: a list of many shows no personal data."""
+        return object_link(Lead(pk=contact.lead_id), f"#{contact.lead_id}")
+
+    @admin.display(description=_("lead"))
+    def lead_link(self, contact: Contact) -> str:
+        """Link to the lead."""
+        return object_link(contact.lead)
+
+    @admin.display(description=_("source"))
+    def source_link(self, contact: Contact) -> str:
+        """Link to the source."""
+        return object_link(contact.source)
+
+    @admin.display(description=_("operator"))
+    def operator_link(self, contact: Contact) -> str:
+        """Link to the operator who has it, or had it last."""
+        return object_link(contact.operator)
+
+    @admin.display(description=_("keys as supplied"))
+    def supplied_json(self, contact: Contact) -> str:
+        """The lead's keys as the source sent them."""
+        return json_block(contact.supplied)
+
+    @admin.display(description=_("payload"))
+    def payload_json(self, contact: Contact) -> str:
+        """What else the source sent."""
+        return json_block(contact.payload)
+
+    @admin.display(description=_("assignments"))
+    def decisions(self, contact: Contact) -> str:
+        """Who had the contact when, and why."""
+        newest = contact.assignments.select_related("operator").order_by("-id")
+        return assignment_tables(newest[:ASSIGNMENTS_SHOWN])
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(ReadOnlyAdmin):
+    """Who had which contact when, and how that was decided."""
+
+    list_display = ["id", "contact_link", "operator", "method", "started_at", "ended_at"]
+    list_select_related = ["operator", "contact"]
+    list_filter = ["method", chosen_by_name("operator")]
+    readonly_fields = [
+        "contact_link",
+        "operator_link",
+        "method",
+        "started_at",
+        "ended_at",
+        "table",
+        "record",
+    ]
+    fields = [*readonly_fields]
+
+    @property
+    def media(self) -> Media:
+        """Add what the filter needs."""
+        return super().media + filter_media(self)
+
+    @admin.display(description=_("contact"))
+    def contact_link(self, assignment: Assignment) -> str:
+        """Link to the contact."""
+        return object_link(assignment.contact)
+
+    @admin.display(description=_("operator"))
+    def operator_link(self, assignment: Assignment) -> str:
+        """Link to the operator."""
+        return object_link(assignment.operator)
+
+    @admin.display(description=_("decision"))
+    def table(self, assignment: Assignment) -> str:
+        """Who could have had it, and who could not."""
+        return assignment_tables([assignment])
+
+    @admin.display(description=_("decision as stored"))
+    def record(self, assignment: Assignment) -> str:
+        """The whole record."""
+        return json_block(assignment.decision)

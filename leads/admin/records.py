@@ -1,0 +1,70 @@
+"""Conflicts between leads, and remembered requests, in Django's admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from distribution.admin.base import ReadOnlyAdmin, object_link
+from leads.admin.contacts import json_block
+from leads.admin.leads import NumberedLog
+from leads.models import IdempotencyRecord, LeadConflict
+
+
+@admin.register(LeadConflict)
+class LeadConflictAdmin(NumberedLog, ReadOnlyAdmin):
+    """Leads that one contact named as the same person; looked into, and then marked."""
+
+    list_display = ["id", "lead_link", "other_lead_link", "key", "created_at", "resolved_at"]
+    list_select_related = ["lead", "other_lead"]
+    list_filter = [("resolved_at", admin.EmptyFieldListFilter), "key"]
+    readonly_fields = ["lead_link", "other_lead_link", "key", "created_at", "resolved_at"]
+    fields = [*readonly_fields]
+    actions = ["mark_resolved"]
+
+    @admin.display(description=_("lead"))
+    def lead_link(self, conflict: LeadConflict) -> str:
+        """Link to the lead that got the contact."""
+        return object_link(conflict.lead)
+
+    @admin.display(description=_("other lead"))
+    def other_lead_link(self, conflict: LeadConflict) -> str:
+        """Link to the lead that owns the key."""
+        return object_link(conflict.other_lead)
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change conflicts; changing one means resolving it, no more."""
+        return request.user.has_perm("leads.change_leadconflict")
+
+    @admin.action(description=_("Mark as resolved"), permissions=["resolve"])
+    def mark_resolved(self, request: HttpRequest, queryset: QuerySet[LeadConflict]) -> None:
+        """Note that somebody has looked into the chosen conflicts."""
+        count = 0
+        for conflict in queryset:
+            open_still = LeadConflict.objects.filter(pk=conflict.pk, resolved_at=None)
+            if open_still.update(resolved_at=timezone.now()):
+                self.log_change(request, conflict, [{"changed": {"fields": ["resolved"]}}])
+                count += 1
+        text = ngettext("%(count)d conflict resolved.", "%(count)d conflicts resolved.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(ReadOnlyAdmin):
+    """Requests that must not happen twice, and the answers they got."""
+
+    list_display = ["id", "scope", "key", "created_at"]
+    list_filter = ["created_at"]
+    search_fields = ["key__exact"]
+    search_help_text = _("The whole key.")
+    readonly_fields = ["scope", "key", "digest", "answer", "created_at"]
+    fields = [*readonly_fields]
+
+    @admin.display(description=_("answer"))
+    def answer(self, record: IdempotencyRecord) -> str:
+        """What was answered, and is answered again."""
+        return json_block(record.response)

@@ -1,0 +1,152 @@
+"""Signing in and out, the password, the language, and the pages for what goes wrong."""
+
+import pytest
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import path, reverse
+from django.utils import translation
+
+pytestmark = pytest.mark.django_db
+
+LOGIN = reverse("login")
+OVERVIEW = reverse("leads:overview")
+PASSWORD = "a long demo password"
+
+
+@pytest.fixture(autouse=True)
+def _own_language():
+    """A request leaves its language behind; the next test shall not find it."""
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def user():
+    return User.objects.create_user("demo", password=PASSWORD)
+
+
+@login_not_required
+def broken(request):
+    raise RuntimeError("on purpose")
+
+
+urlpatterns = [path("broken/", broken)]
+
+
+def test_signs_in_and_leads_to_the_overview(client, user):
+    response = client.post(LOGIN, {"username": "demo", "password": PASSWORD})
+
+    assert response.url == OVERVIEW
+    assert client.get(OVERVIEW).context["user"] == user
+
+
+def test_signs_in_and_leads_to_where_one_wanted_to_go(client, user):
+    wanted = reverse("password_change")
+    data = {"username": "demo", "password": PASSWORD, "next": wanted}
+
+    assert client.post(LOGIN, data).url == wanted
+    assert client.get(wanted).status_code == 200
+
+
+def test_never_leads_to_another_site(client, user):
+    data = {"username": "demo", "password": PASSWORD, "next": "https://example.com/"}
+
+    assert client.post(LOGIN, data).url == OVERVIEW
+
+
+def test_refuses_a_wrong_password(client, user):
+    response = client.post(LOGIN, {"username": "demo", "password": "wrong"})
+
+    assert 'role="alert"' in response.content.decode()
+    assert not response.wsgi_request.user.is_authenticated
+
+
+def test_who_is_signed_in_needs_no_sign_in_page(client, user):
+    client.force_login(user)
+
+    assert client.get(LOGIN).url == OVERVIEW
+
+
+def test_signs_out_by_post_alone(client, user):
+    client.force_login(user)
+
+    refused = client.get(reverse("logout"))
+    still_in = client.get(OVERVIEW)
+    response = client.post(reverse("logout"))
+
+    assert (refused.status_code, still_in.status_code) == (405, 200)
+    assert response.url == LOGIN
+    assert client.get(OVERVIEW).status_code == 302
+
+
+def test_changes_the_password(client, user):
+    client.force_login(user)
+    new = "another long demo password"
+    data = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+
+    response = client.post(reverse("password_change"), data)
+
+    assert response.url == reverse("password_change_done")
+    user.refresh_from_db()
+    assert user.check_password(new)
+    assert "The password is changed" in client.get(response.url).content.decode()
+
+
+@pytest.mark.parametrize("name", ["password_change", "password_change_done"])
+def test_sends_visitors_to_the_sign_in_page(client, name):
+    assert client.get(reverse(name)).url == f"{LOGIN}?next={reverse(name)}"
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_changes_the_language(client, user, signed_in):
+    if signed_in:
+        client.force_login(user)
+
+    response = client.post(reverse("set_language"), {"language": "ru", "next": LOGIN})
+
+    assert response.url == LOGIN
+    page = client.get(OVERVIEW, follow=True).content.decode()
+    assert '<html lang="ru">' in page
+    assert 'value="ru" lang="ru" aria-label="Русский" aria-pressed="true"' in " ".join(page.split())
+
+
+@pytest.mark.parametrize("name", ["login", "set_language", "logout"])
+def test_forms_are_protected_against_other_sites(user, name):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+
+    response = client.post(reverse(name), {"language": "ru"})
+
+    assert response.status_code == 403
+    assert "The form has expired" in response.content.decode()
+    assert client.get(OVERVIEW).context["user"] == user
+
+
+def test_tells_that_there_is_nothing(client):
+    response = client.get("/nothing")
+
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()
+
+
+def test_tells_that_something_broke_even_without_static_files(client, settings):
+    settings.ROOT_URLCONF = __name__
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
+    }
+    client.raise_request_exception = False
+
+    response = client.get("/broken/")
+
+    assert response.status_code == 500
+    assert "Something broke on our side" in response.content.decode()
+    assert "/static/css/app.css" in response.content.decode()
+    assert "on purpose" not in response.content.decode()
+
+
+def test_tells_that_a_host_is_unknown(client):
+    response = client.get("/", headers={"Host": "example.com"})
+
+    assert response.status_code == 400
+    assert "This request cannot be understood" in response.content.decode()
