@@ -33,6 +33,8 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with its error answers and success headers written out."""
     for operations in document["paths"].values():
         for operation in operations.values():
+            # Ninja's own summary is the function's name; the docstring's first sentence says more.
+            operation["summary"] = operation["description"].partition(". ")[0].rstrip(".")
             for status, answer in operation["responses"].items():
                 if int(status) in ERRORS:
                     _describe_error(int(status), answer)
