@@ -1,41 +1,31 @@
 """How gunicorn serves the application; every value that may differ is an environment variable."""
 
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from gunicorn.util import parse_address
+from gunicorn.workers.base import Worker
 
+# Here, once and for all: a wrong setting found by the workers would end and restart them for ever.
+import minicrm.settings  # noqa: F401
+from minicrm import environment as env
 
-def _stop(message: str) -> NoReturn:
-    sys.stderr.write(f"gunicorn.conf.py: {message}\n")
-    raise SystemExit(2)
-
-
-def _int(name: str, default: int, lowest: int, highest: int) -> int:
-    text = os.environ.get(name, "").strip() or str(default)
-    if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
-        _stop(f"{name} must be a whole number from {lowest} to {highest}; it is {text!r}.")
-    return int(text)
-
-
-def _bool(name: str) -> bool:
-    text = os.environ.get(name, "").strip().lower() or "off"
-    if text not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
-        _stop(f"{name} must be one of 1, true, yes, on, 0, false, no, off; it is {text!r}.")
-    return text in {"1", "true", "yes", "on"}
+# The workers load the code themselves, so that HUP brings a new version of all of it.
+for module in [name for name in sys.modules if name.partition(".")[0] == "minicrm"]:
+    del sys.modules[module]
 
 
 def _addresses() -> list[str]:
-    port = _int("PORT", 8000, 1, 65535)
-    addresses = os.environ.get("BIND", "").strip() or f"127.0.0.1:{port}"
-    for address in addresses.split(","):
+    port = env.read_int("PORT", default=8000, minimum=1, maximum=65535)
+    addresses = env.read_list("BIND") or [f"127.0.0.1:{port}"]
+    for address in addresses:
         try:
-            parse_address(address.strip())
+            parse_address(address)
         except (RuntimeError, ValueError):
-            _stop(f"BIND must be HOST:PORT or unix:PATH, comma-separated; it is {addresses!r}.")
-    return [address.strip() for address in addresses.split(",")]
+            env.stop(f"BIND must be HOST:PORT or unix:PATH, comma-separated; it has {address!r}.")
+    return addresses
 
 
 wsgi_app = "minicrm.wsgi:application"
@@ -43,8 +33,8 @@ bind = _addresses()
 
 # Threads: a request mostly waits for the database. Processes: to use more than one core.
 worker_class = "gthread"
-workers = _int("WEB_CONCURRENCY", 2, 1, 256)
-threads = _int("WEB_THREADS", 4, 1, 256)
+workers = env.read_int("WEB_CONCURRENCY", default=2, minimum=1, maximum=256)
+threads = env.read_int("WEB_THREADS", default=4, minimum=1, maximum=256)
 
 timeout = 30  # seconds; above the database's statement timeout, so that one ends first
 graceful_timeout = 30
@@ -65,4 +55,15 @@ control_socket_disable = True
 # The heartbeat file in memory: on a busy disk a healthy worker would look dead.
 worker_tmp_dir = "/dev/shm" if os.access(Path("/dev/shm"), os.W_OK | os.X_OK) else None  # noqa: S108
 
-accesslog = "-" if _bool("ACCESS_LOG") else None  # a proxy in front usually keeps one
+accesslog = "-" if env.read_bool("ACCESS_LOG", default=False) else None  # a proxy usually keeps one
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Let a worker told to quit, as by Ctrl-C, end as it does for TERM: with its requests answered.
+
+    gthread's own handler for it asks for the thread pool's lock. If the signal comes while the
+    worker hands a request to the pool, it holds that lock itself, and hangs until the parent
+    kills it half a minute later.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, worker.handle_exit)

@@ -1,6 +1,7 @@
 """The JSON API: its frame (keys, errors, rate limit, document) and the apps' routers on it."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.operation import Operation
+from ninja.renderers import JSONRenderer
+from ninja.responses import NinjaJSONEncoder
 from ninja.throttling import AuthRateThrottle
 
 from distribution.api import config_router, operators_router, sources_router, weights_router
@@ -32,6 +35,26 @@ class KeyRateThrottle(AuthRateThrottle):
     def get_cache_key(self, request: HttpRequest) -> str:
         """Return what the count is kept under."""
         return f"api_rate:{key_of(request).pk}"
+
+
+class ExactMoments(NinjaJSONEncoder):
+    """Writes moments to the microsecond, as they are stored.
+
+    Cut to milliseconds, as Django's encoder has them, a contact would be found after its own
+    `created_at`.
+    """
+
+    def default(self, o: Any) -> Any:
+        """Return what JSON has no form for in one that it has."""
+        if isinstance(o, datetime):
+            return o.isoformat().replace("+00:00", "Z")
+        return super().default(o)
+
+
+class ExactRenderer(JSONRenderer):
+    """Writes answers with `ExactMoments`."""
+
+    encoder_class = ExactMoments
 
 
 class MiniCrmAPI(NinjaAPI):
@@ -58,6 +81,7 @@ api = MiniCrmAPI(
     auth=BearerKey(),
     throttle=[KeyRateThrottle(settings.API_RATE_LIMIT)] if settings.API_RATE_LIMIT else [],
     parser=StrictJSONParser(),
+    renderer=ExactRenderer(),
 )
 api.add_router("/contacts/", contacts_router)
 api.add_router("/leads/", leads_router)

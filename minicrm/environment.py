@@ -35,15 +35,42 @@ def read_bool(name: str, *, default: bool) -> bool:
 def read_int(name: str, *, default: int, minimum: int = 0, maximum: int = 2**31 - 1) -> int:
     """Return a whole number within minimum..maximum."""
     text = read_text(name, str(default))
-    if not (text.isascii() and text.isdigit() and minimum <= int(text) <= maximum):
+    digits = text.isascii() and text.isdigit() and len(text) <= 10  # int() balks at thousands
+    if not (digits and minimum <= int(text) <= maximum):
         stop(f"{name} must be a whole number from {minimum} to {maximum}; it is {text!r}.")
     return int(text)
 
 
-def read_list(name: str, *, default: Sequence[str] = ()) -> list[str]:
-    """Return the parts of a comma-separated variable, without blanks."""
+def read_list(
+    name: str, *, default: Sequence[str] = (), pattern: str = ".+", hint: str = ""
+) -> list[str]:
+    """Return the parts of a comma-separated variable; each must match `pattern` as a whole."""
     text = read_text(name, ",".join(default))
-    return [part.strip() for part in text.split(",") if part.strip()]
+    parts = [part.strip() for part in text.split(",") if part.strip()] or list(default)
+    for part in parts:
+        if not re.fullmatch(pattern, part):
+            stop(f"{name} must be {hint}, comma-separated; it has {part!r}.")
+    return parts
+
+
+def read_folder(name: str, *, default: Path) -> Path:
+    """Return the full path of a folder, whether it is there or not."""
+    text = read_text(name, str(default))
+    try:
+        return Path(text).expanduser().resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links, or ~ of an unknown account
+        stop(f"{name} must be the path of a folder; it is {text!r} ({error}).")
+
+
+def make_folder_of(name: str, path: Path) -> None:
+    """Create the folder of a file that the variable names; it must name it by its full path."""
+    if not path.is_absolute() or path.is_dir():
+        # In memory, or from wherever a process was started, each would have a database of its own.
+        stop(f"{name} must name a file by its full path; it names {str(path)!r}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        stop(f"{name}: the folder {str(path.parent)!r} cannot be created ({error.strerror}).")
 
 
 def read_choice(name: str, *, default: str, choices: Sequence[str]) -> str:
@@ -83,15 +110,21 @@ def read_secret_key(*, keep_in: Path | None) -> str:
             " with DATABASE_URL or ALLOWED_HOSTS set, set SECRET_KEY too (python3 -c"
             " 'import secrets; print(secrets.token_urlsafe(50))')."
         )
-    return _kept_key(keep_in)
+    try:
+        key = _kept_key(keep_in)
+    except OSError as error:
+        stop(f"SECRET_KEY cannot be kept in {str(keep_in)!r} (DATA_DIR): {error.strerror}.")
+    if len(key) < MIN_SECRET_KEY_LENGTH:
+        stop(f"SECRET_KEY cannot be read: {str(keep_in)!r} is damaged. Remove it for a new key.")
+    return key
 
 
 def _kept_key(path: Path) -> str:
     """Return the key kept in `path`, created there first if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     if not path.exists():
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(64))
         # A link either creates the whole file or fails: of two workers that start

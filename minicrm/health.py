@@ -1,7 +1,7 @@
 """Whether the server lives, and whether it can do its work: for load balancers and monitors."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -23,7 +23,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200 when the database answers and all migrations are applied, else 503."""
     try:
         pending = _pending_migrations()
-    except DatabaseError:
+    except Error:  # InterfaceError, of a connection that broke, is no DatabaseError
         return _not_ready("The database does not answer.")
     if pending:
         return _not_ready(f"{pending} migrations are not applied; run manage.py migrate.")

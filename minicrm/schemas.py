@@ -47,9 +47,10 @@ def _text(text: str) -> str:
     return _check_text(text, multiline=True)
 
 
-def _payload(payload: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    _check_json(payload, depth=1)
-    return payload
+def _payload(value: Any) -> Any:
+    if isinstance(value, dict):
+        _check_json(value, depth=1)
+    return value
 
 
 def _check_json(value: Any, *, depth: int) -> None:
@@ -93,8 +94,9 @@ Line = Annotated[str, AfterValidator(_line)]
 VisibleLine = Annotated[str, AfterValidator(_visible_line)]
 # Text of several lines.
 Text = Annotated[str, AfterValidator(_text)]
-# A JSON object with free content.
-Payload = Annotated[dict[str, JsonValue], AfterValidator(_payload)]
+# A JSON object with free content. Checked before pydantic, which gives up on deep nesting and
+# half surrogate pairs with errors of its own, at places that the caller would not recognise.
+Payload = Annotated[dict[str, JsonValue], BeforeValidator(_payload)]
 # A moment of a query; without an offset it is taken in the server's time zone.
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 # Whole numbers of a query, and ids among them.

@@ -1,19 +1,22 @@
 """What commands write on a terminal: tables, and how far a long piece of work has come."""
 
-import sys
+import re
 import time
 from collections.abc import Iterable, Sequence
-from typing import TextIO
 
+from django.core.management.base import OutputWrapper
+
+# A number, with a sign or a per cent sign.
+FIGURE = re.compile(r"[+-]?[0-9]+([.][0-9]+)?( %)?")
 TERMINAL_STEP_SECONDS = 0.2
 PIPE_STEP_SECONDS = 5.0
 
 
 def table_lines(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Return the lines of a table; columns that hold only numbers are aligned to the right."""
-    body = list(rows)
-    texts = [list(headers), *([str(value) for value in row] for row in body)]
-    numeric = [all(isinstance(row[i], int | float) for row in body) for i in range(len(headers))]
+    """Return the lines of a table; columns that hold only figures are aligned to the right."""
+    body = [[str(value) for value in row] for row in rows]
+    texts = [list(headers), *body]
+    numeric = [all(FIGURE.fullmatch(line[i]) for line in body) for i in range(len(headers))]
     widths = [max(len(line[i]) for line in texts) for i in range(len(headers))]
     return [
         "  ".join(
@@ -25,20 +28,19 @@ def table_lines(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> lis
 
 
 class Progress:
-    """Tells how far work has come: one line that changes on a terminal, a line now and then in a
-    pipe.
+    """Tells how far work has come: a changing line on a terminal, a line now and then in a pipe.
 
     `total` is the amount of work, in any unit; 0 when it is not known.
     """
 
-    def __init__(self, *, total: int, noun: str, out: TextIO | None, now: float | None = None):
+    def __init__(self, *, total: int, noun: str, out: OutputWrapper | None) -> None:
         """Start the clock. `out` None keeps silent; `noun` is what is counted, in the plural."""
         self._total = total
         self._noun = noun
         self._out = out
         self._on_terminal = out is not None and out.isatty()
         self._step = TERMINAL_STEP_SECONDS if self._on_terminal else PIPE_STEP_SECONDS
-        self.started = self._shown = time.monotonic() if now is None else now
+        self._started = self._shown = time.monotonic()
         self._width = 0
 
     def update(self, *, count: int, done: int) -> None:
@@ -48,13 +50,16 @@ class Progress:
         now = time.monotonic()
         if now - self._shown >= self._step:
             self._shown = now
-            self._write(self._line(count, done, now - self.started))
+            self._show(self._line(count, done, now - self._started))
+
+    def seconds(self) -> float:
+        """Return the time since the start."""
+        return time.monotonic() - self._started
 
     def end(self) -> None:
         """Clear the changing line, so that what follows stands on lines of its own."""
-        if self._out is not None and self._on_terminal and self._width:
-            self._out.write("\r" + " " * self._width + "\r")
-            self._out.flush()
+        if self._width:
+            self._write("\r" + " " * self._width + "\r")
             self._width = 0
 
     def _line(self, count: int, done: int, seconds: float) -> str:
@@ -66,14 +71,17 @@ class Progress:
             parts.append(f"{duration(seconds * (self._total - done) / done)} left")
         return ", ".join(parts)
 
-    def _write(self, line: str) -> None:
-        assert self._out is not None  # noqa: S101
+    def _show(self, line: str) -> None:
         if self._on_terminal:
-            self._out.write("\r" + line.ljust(self._width))
+            self._write("\r" + line.ljust(self._width))
             self._width = max(self._width, len(line))
         else:
-            self._out.write(line + "\n")
-        self._out.flush()
+            self._write(line + "\n")
+
+    def _write(self, text: str) -> None:
+        if self._out is not None:
+            self._out.write(text, style_func=str, ending="")  # as it is: not red, no line break
+            self._out.flush()
 
 
 def duration(seconds: float) -> str:
@@ -83,8 +91,3 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
-
-
-def error_stream(verbosity: int, stream: TextIO | None = None) -> TextIO | None:
-    """Return where progress goes: nowhere with `-v0`, else standard error."""
-    return None if verbosity == 0 else (stream or sys.stderr)

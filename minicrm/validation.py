@@ -12,6 +12,7 @@ CODES = {
     "greater_than_equal": "out_of_range",
     "less_than_equal": "out_of_range",
     "int_parsing_size": "out_of_range",
+    "string_unicode": "forbidden_character",
     "enum": "unknown_value",
 }
 # Where pydantic's own words are for Python programmers.
@@ -23,6 +24,7 @@ MESSAGES = {
     "dict_type": "Must be a JSON object.",
     "list_type": "Must be a JSON array.",
     "string_type": "Must be a string.",
+    "string_unicode": "Contains half of a surrogate pair.",
     "int_type": "Must be a whole number.",
     "int_from_float": "Must be a whole number.",
     "bool_type": "Must be true or false.",

@@ -1,0 +1,181 @@
+"""import_contacts: take in contacts from a CSV file."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
+from django.db import InterfaceError, OperationalError
+
+from distribution.models import Source
+from distribution.services import create_source
+from leads.importing.csv_file import CsvFile, CsvRow, ImportFileError
+from leads.importing.rejected import RejectedFile
+from leads.importing.report import distribution_lines, summary_lines
+from leads.importing.rows import FIELDS, Columns, RowError, checked, checked_source_name
+from leads.services.imports import ContactImport, SourceFinder, Tally, source_named
+from minicrm.errors import ServiceError
+from minicrm.terminal import Progress
+
+INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+CONTINUE = "Run the same command again: it goes on from there, and nothing is added twice."
+
+
+class Command(BaseCommand):
+    help = (
+        "Import contacts from a CSV file with a header line. Each row becomes a contact and goes to"
+        " an operator like any other; rows that cannot be taken are written to FILE.rejected.csv."
+        " Running the same file again, or a longer one, adds only what is new. Example:"
+        " manage.py import_contacts leads.csv --email mail --name full_name --source 'Web form'"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE.csv", help="the file to read")
+        for name in FIELDS:
+            option = f"--{name.replace('_', '-')}"
+            parser.add_argument(option, metavar="COLUMN", help=f"the column with the {name}")
+        payload = parser.add_mutually_exclusive_group()
+        payload.add_argument(
+            "--payload", metavar="COLUMN", action="append", default=[],
+            help="a column to keep in the contact's payload under its own name; may be repeated",
+        )  # fmt: skip
+        payload.add_argument(
+            "--payload-rest", action="store_true", help="keep all other columns in the payload"
+        )
+        _add_source_arguments(parser)
+        parser.add_argument("--delimiter", default=",", help="default: a comma; 'tab' for a tab")
+        parser.add_argument("--encoding", default="utf-8-sig", help="default: %(default)s")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="check every row, but store nothing"
+        )
+        parser.add_argument(
+            "--fail-on-rejected",
+            action="store_true",
+            help="exit with status 1 if rows are rejected",
+        )
+
+    @no_translations
+    def handle(self, *, file: Path, **options: Any) -> None:
+        tally = Tally()
+        try:
+            with CsvFile(
+                file, encoding=options["encoding"], delimiter=_delimiter(options["delimiter"])
+            ) as rows:
+                self._import(rows, tally, options)
+        except ImportFileError as error:
+            raise CommandError(str(error)) from None
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(
+                f"The database failed, rows done: {tally.total}. {str(error).strip()}\n{CONTINUE}"
+            ) from error
+        if tally.rejected and options["fail_on_rejected"]:
+            raise CommandError(f"Rejected rows: {tally.rejected}.")
+
+    def _import(self, rows: CsvFile, tally: Tally, options: dict[str, Any]) -> None:
+        columns = _columns(rows.header, options)
+        sources = _sources(options)
+        contacts = ContactImport(sources, rehearse=options["dry_run"])
+        out = self.stderr if options["verbosity"] else None
+        progress = Progress(total=rows.size, noun="rows", out=out)
+        rejected = RejectedFile(rows)
+        line = 1
+        try:
+            for row in rows:
+                line = row.line
+                reason = _take(row, columns, contacts, tally)
+                if reason is not None:
+                    tally.rejected += 1
+                    rejected.write(row, reason)
+                progress.update(count=tally.total, done=rows.bytes_read)
+        except KeyboardInterrupt:
+            progress.end()
+            self._stop(tally, line)
+        finally:
+            progress.end()
+            rejected.close()
+        for text in summary_lines(tally, progress.seconds(), dry_run=options["dry_run"]):
+            self.stdout.write(text)
+        if tally.rejected:
+            self.stdout.write(f"\nRejected rows, each with its reason: {rejected.path}")
+        if not options["dry_run"]:
+            for text in distribution_lines(tally):
+                self.stdout.write(text)
+
+    def _stop(self, tally: Tally, line: int) -> NoReturn:
+        self.stderr.write(
+            f"Interrupted at line {line}: {tally.imported} imported,"
+            f" {tally.replayed} already there, {tally.rejected} rejected.\n{CONTINUE}"
+        )
+        raise SystemExit(INTERRUPTED)
+
+
+def _add_source_arguments(parser: CommandParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--source", metavar="NAME_OR_ID", help="the source of all rows")
+    where.add_argument("--source-from", metavar="COLUMN", help="the column with the source's name")
+    parser.add_argument(
+        "--default-source", metavar="NAME", help="with --source-from: the source of blank cells"
+    )
+    parser.add_argument(
+        "--create-sources", action="store_true", help="create the sources that are missing"
+    )
+
+
+def _delimiter(text: str) -> str:
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise CommandError("--delimiter must be one character, or 'tab'.")
+    return delimiter
+
+
+def _columns(header: list[str], options: dict[str, Any]) -> Columns:
+    return Columns.choose(
+        header,
+        fields={name: options[name] for name in FIELDS if options[name] is not None},
+        payload=options["payload"],
+        payload_rest=options["payload_rest"],
+        source=options["source_from"],
+    )
+
+
+def _sources(options: dict[str, Any]) -> SourceFinder:
+    """Return how rows find their sources; a source named on the command line must be there."""
+    create = options["create_sources"]
+    fixed = default = None
+    if options["default_source"] is not None:
+        if options["source"] is not None:
+            raise CommandError("--default-source goes with --source-from.")
+        default = _source_name(options["default_source"])
+        if not create and not Source.objects.filter(name=default).exists():
+            raise _unknown_source(default)
+    if options["source"] is not None:
+        name = options["source"]
+        fixed = source_named(name)
+        if fixed is None and create and not name.isdigit() and not options["dry_run"]:
+            fixed = create_source(name=_source_name(name))
+        if fixed is None:
+            raise _unknown_source(name)
+    return SourceFinder(fixed=fixed, default=default, create=create)
+
+
+def _source_name(text: str) -> str:
+    try:
+        return checked_source_name(text)
+    except RowError as error:
+        raise CommandError(str(error)) from None
+
+
+def _unknown_source(name: str) -> CommandError:
+    return CommandError(f"There is no source {name!r}; --create-sources creates it.")
+
+
+def _take(row: CsvRow, columns: Columns, contacts: ContactImport, tally: Tally) -> str | None:
+    """Import one row; return why it was refused, or None."""
+    if row.error is not None:
+        return row.error
+    try:
+        tally.add(contacts.add(checked(columns.read(row.cells))))
+    except RowError as error:
+        return str(error)
+    except ServiceError as error:
+        return f"{error.field}: {error.message}" if error.field else error.message
+    return None
