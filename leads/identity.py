@@ -9,6 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 
 MAX_EXTERNAL_ID = 255
 MAX_EMAIL = 254
+MAX_PHONE_DIGITS = 15  # of E.164, without the plus
 
 
 class BadKey(ValueError):
@@ -73,7 +74,10 @@ def normalise_email(text: str) -> str:
         checked = validate_email(text.strip(), check_deliverability=False)
     except EmailNotValidError as error:
         raise BadKey("email", "invalid_email", str(error)) from None
-    return checked.normalized.lower()
+    address = checked.normalized.lower()
+    if len(address) > MAX_EMAIL:  # a few letters become two
+        raise BadKey("email", "too_long", f"At most {MAX_EMAIL} characters.")
+    return address
 
 
 def normalise_phone(text: str, *, region: str) -> str:
@@ -86,6 +90,8 @@ def normalise_phone(text: str, *, region: str) -> str:
         number = phonenumbers.parse(text.strip(), region)
     except phonenumbers.NumberParseException:
         raise BadKey("phone", "invalid_phone", "This is not a phone number.") from None
-    if not phonenumbers.is_possible_number(number):
+    digits = f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+    # Some numbering plans allow more digits than E.164 does, and than the column holds.
+    if len(digits) > MAX_PHONE_DIGITS or not phonenumbers.is_possible_number(number):
         raise BadKey("phone", "invalid_phone", "This number is too short, too long, or no number.")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -39,6 +39,7 @@ class ApiBoundaryMiddleware:
 
     Refuses bodies that are too large before anything reads them, and turns what Django itself
     would answer (an HTML page for a bad host, an unknown path or a crash) into a problem document.
+    No cache may keep an answer: most are about people.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -48,6 +49,11 @@ class ApiBoundaryMiddleware:
         """Answer requests under the API prefix with JSON in any case; let others pass."""
         if not request.path_info.startswith(settings.API_PREFIX):
             return self.get_response(request)
+        response = self._answer(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
         try:
             refuse_oversized(request)
             response = self.get_response(request)

@@ -11,7 +11,7 @@ from ninja.types import DictStrAny
 from minicrm.problems import Problem
 from minicrm.schemas import finite
 
-MAX_DIGITS = 100
+MAX_DIGITS = 400  # the largest double has 309, and a database may write it out
 
 
 class StrictJSONParser(Parser):

@@ -36,6 +36,8 @@ SECRET_KEY = env.read_secret_key(keep_in=DATA_DIR / "secret_key" if EMBEDDED or 
 LOCK_TIMEOUT_MS = env.read_int("DB_LOCK_TIMEOUT_MS", default=3_000, minimum=1)
 STATEMENT_TIMEOUT_MS = env.read_int("DB_STATEMENT_TIMEOUT_MS", default=8_000)
 SQLITE_TIMEOUT_S = 5
+if 0 < STATEMENT_TIMEOUT_MS <= LOCK_TIMEOUT_MS:
+    env.stop("DB_STATEMENT_TIMEOUT_MS must be above DB_LOCK_TIMEOUT_MS, or 0 for no limit.")
 
 
 def _database() -> dict[str, Any]:

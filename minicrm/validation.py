@@ -55,6 +55,8 @@ def _is_type_error(kind: str) -> bool:
 
 
 def _message(item: Mapping[str, Any]) -> str:
+    if item["type"] == "too_long" and isinstance(item.get("input"), str):
+        return f"Must have at most {item['ctx']['max_length']} characters."
     text = MESSAGES.get(str(item["type"]), str(item["msg"])).replace("Input should", "Must", 1)
     return text if text.endswith(".") else f"{text}."
 

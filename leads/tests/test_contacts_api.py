@@ -116,6 +116,7 @@ def test_contact_of_nobody_is_refused(api, weight, keys):
         ("email", "a@example.com, b@example.com", "invalid_email"),
         ("phone", "call me", "invalid_phone"),
         ("phone", "12", "invalid_phone"),
+        ("phone", "+6211111111111111111", "invalid_phone"),  # as long as Indonesia's plan allows
         ("phone", "+44 20 7946 0123 0123 0123", "invalid_phone"),
         ("external_id", "a\u200bb", "invisible_character"),
     ],

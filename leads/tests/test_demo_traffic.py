@@ -1,4 +1,4 @@
-"""manage.py demo_traffic: against a stand-in that shows what is sent, and against the real thing."""
+"""manage.py demo_traffic: against a stand-in that shows what is sent, and the real thing."""
 
 import contextlib
 import io
@@ -255,8 +255,10 @@ class TestRealServer:
         SourceFactory()
         with running_server() as server:
             process = subprocess.Popen(
-                [sys.executable, "manage.py", "demo_traffic", "--rate=50", "--duration=60"]
-                + ["--url", f"http://127.0.0.1:{server.port}"],
+                [
+                    sys.executable, "manage.py", "demo_traffic", "--rate=50", "--duration=60",
+                    f"--url=http://127.0.0.1:{server.port}",
+                ],
                 cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env=environment(MINICRM_API_KEY=make_key(), PYTHONUNBUFFERED="1"),
             )  # fmt: skip

@@ -93,7 +93,9 @@ def test_phones_are_kept_in_e164(text, region, expected):
     assert normalise_phone(text, region=region) == expected
 
 
-@pytest.mark.parametrize("text", ["abc", "12", "+", "+999999999999999999999", "call me"])
+@pytest.mark.parametrize(
+    "text", ["abc", "12", "+", "+999999999999999999999", "+6211111111111111111", "call me"]
+)
 def test_refuses_what_is_no_phone_number(text):
     with pytest.raises(BadKey) as refusal:
         normalise_phone(text, region="RU")

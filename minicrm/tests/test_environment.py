@@ -66,6 +66,7 @@ def assert_stopped(result, name):
         ("HTTPS", "2"),
         ("BEHIND_PROXY", "si"),
         ("DB_LOCK_TIMEOUT_MS", "0"),
+        ("DB_STATEMENT_TIMEOUT_MS", "3000"),  # not above the lock timeout
         ("DB_LOCK_TIMEOUT_MS", "3s"),
         ("DB_STATEMENT_TIMEOUT_MS", "-1"),
         ("DB_CONN_MAX_AGE", "1.5"),

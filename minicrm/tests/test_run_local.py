@@ -311,6 +311,28 @@ class TestGunicorn:
             assert run.stop() == 0
 
 
+QUIT_WHILE_STARTING_A_THREAD = """
+import os, runpy, signal
+from gunicorn.config import Config
+from gunicorn.workers.gthread import ThreadWorker
+
+worker = ThreadWorker(0, os.getppid(), [], None, 30, Config(), None)
+worker.tpool = worker.get_thread_pool()
+worker.method_queue.init()
+runpy.run_path("gunicorn.conf.py")["post_worker_init"](worker)
+for number in (signal.SIGINT, signal.SIGQUIT):
+    worker.alive = True
+    with worker.tpool._shutdown_lock:  # as while a request is handed to the pool
+        os.kill(os.getpid(), number)
+    assert not worker.alive
+"""
+
+
+def test_worker_told_to_quit_at_the_worst_moment_does_not_hang(environment):
+    done = run_to_the_end(environment, sys.executable, "-c", QUIT_WHILE_STARTING_A_THREAD)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_is_kept_comes_back_for_each_database(tmp_path):
     one = LocalAccess("http://127.0.0.1:1", "sqlite:a", "admin", "p1", "k1")
     two = LocalAccess("http://127.0.0.1:2", "postgresql:b", "admin", "p2", "k2")
