@@ -1,5 +1,6 @@
 """The queue: handing free places to the contacts that have waited longest."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from random import Random
 from typing import Any
@@ -71,13 +72,13 @@ def _assign(batch: list[Contact], places: FreePlaces, *, actor: str) -> int:
 def store_assignments(taken: list[tuple[Contact, Claim]], *, method: Assignment.Method) -> None:
     """Write that these stored contacts, whose rows the caller holds, now have their operators."""
     now = timezone.now()
+    contacts_of: defaultdict[int, list[int]] = defaultdict(list)
     for contact, claim in taken:
-        contact.status = Contact.Status.ASSIGNED
-        contact.operator_id = claim.operator_id
-        contact.assigned_at = now
-    Contact.objects.bulk_update(
-        [contact for contact, _ in taken], ["status", "operator_id", "assigned_at"]
-    )
+        contacts_of[claim.operator_id].append(contact.pk)
+    for operator_id, contact_ids in contacts_of.items():
+        Contact.objects.filter(pk__in=contact_ids).update(
+            status=Contact.Status.ASSIGNED, operator_id=operator_id, assigned_at=now
+        )
     Assignment.objects.bulk_create(
         Assignment(
             contact=contact,
