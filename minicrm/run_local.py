@@ -121,18 +121,17 @@ def _access(url: str) -> LocalAccess:
 
 
 def _account(kept: LocalAccess) -> tuple[str, str]:
-    """Return name and password of the administrator; no password if they have changed it."""
+    """Return name and password of the administrator; no password if it is not ours to know.
+
+    An administrator who is there already keeps their password, whoever set it.
+    """
     from django.contrib.auth.models import User
 
     user = User.objects.filter(username=USERNAME).first()
-    if user is not None and kept.username == USERNAME:
+    if user is not None:
         return USERNAME, kept.password if user.check_password(kept.password) else ""
     password = secrets.token_urlsafe(12)
-    if user is None:
-        User.objects.create_superuser(USERNAME, password=password)
-    else:
-        user.set_password(password)
-        user.save(update_fields=["password"])
+    User.objects.create_superuser(USERNAME, password=password)
     return USERNAME, password
 
 
@@ -149,7 +148,7 @@ def _welcome(access: LocalAccess) -> str:
     from distribution.models import Source
 
     source_id = Source.objects.order_by("pk").values_list("pk", flat=True).first()
-    password = access.password or "the one you have set"
+    password = access.password or "the one you have set (manage.py changepassword sets another)"
     return (
         f"\n  Mini-CRM     {access.url}/\n"
         f"  sign in      {access.username}, password: {password}\n"

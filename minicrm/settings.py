@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 
 import dj_database_url
 import phonenumbers
+from whitenoise.compress import Compressor
 
 from minicrm import environment as env
 
@@ -175,6 +176,8 @@ TIME_ZONE = env.read_choice("TIME_ZONE", default="UTC", choices=sorted(available
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Compressing pays, but for source maps, which only developers load: half a minute for them alone.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -28,15 +28,15 @@ from distribution.selection import Candidate, pick
     ],
 )
 def test_agrees_with_the_printed_table(statistic, degrees, p):
-    assert upper_gamma(degrees / 2, statistic / 2) == pytest.approx(p, rel=1e-4)
+    assert upper_gamma(degrees / 2, statistic / 2) == pytest.approx(p, rel=1e-4, abs=0)
 
 
-@pytest.mark.parametrize("x", [1e-6, 0.1, 0.9, 1.1, 2.0, 5.0, 40.0, 300.0])
+@pytest.mark.parametrize("x", [1e-6, 0.1, 0.9, 1.1, 2.0, 5.0, 25.0, 40.0, 300.0])
 def test_agrees_with_closed_forms_on_both_sides_of_the_switch(x):
-    assert upper_gamma(1, x) == pytest.approx(math.exp(-x), rel=1e-12)
-    assert upper_gamma(0.5, x) == pytest.approx(math.erfc(math.sqrt(x)), rel=1e-11)
+    assert upper_gamma(1, x) == pytest.approx(math.exp(-x), rel=1e-11, abs=0)
+    assert upper_gamma(0.5, x) == pytest.approx(math.erfc(math.sqrt(x)), rel=1e-11, abs=0)
     poisson = math.fsum(math.exp(k * math.log(x) - x - math.lgamma(k + 1)) for k in range(4))
-    assert upper_gamma(4, x) == pytest.approx(poisson, rel=1e-11)
+    assert upper_gamma(4, x) == pytest.approx(poisson, rel=1e-11, abs=0)
 
 
 def test_ends_of_the_range():

@@ -59,7 +59,7 @@ def _source_lines(source_id: int, name: str, got: Counter[int]) -> Iterator[str]
         yield f"  chi-square {test.statistic:.2f}, {test.degrees} df, p = {test.p:.4g}{rough}"
     full = Operator.objects.filter(pk__in=weights, current_load__gte=F("max_load")).count()
     if full:
-        yield f"  At their limit now: {full} of {len(weights)}; others got what they could not take."
+        yield f"  At their limit now: {full} of {len(weights)}; others got what they could not."
 
 
 def _percent(share: float) -> str:

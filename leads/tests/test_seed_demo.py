@@ -61,6 +61,9 @@ def test_default_is_mostly_history():
     first, *_, last = Contact.objects.order_by("created_at").values_list("created_at", flat=True)
     assert timedelta(hours=11) < now - first <= timedelta(hours=12, seconds=5)
     assert last <= now
+    # What is open now has come in bit by bit.
+    opened = Contact.objects.exclude(status="closed").earliest("created_at")
+    assert timedelta(minutes=20) < now - opened.created_at < timedelta(minutes=31)
     per_hour = Contact.objects.values("created_at__hour", "created_at__day")
     assert min(row["n"] for row in per_hour.annotate(n=Count("pk")).order_by()) >= 3
     # In order of their numbers, as the real ones are.
