@@ -36,7 +36,7 @@ worker_class = "gthread"
 workers = env.read_int("WEB_CONCURRENCY", default=2, minimum=1, maximum=256)
 threads = env.read_int("WEB_THREADS", default=4, minimum=1, maximum=256)
 
-timeout = 30  # seconds; above the database's statement timeout, so that one ends first
+timeout = 30  # seconds without a sign of life, after which a worker is replaced
 graceful_timeout = 30
 keepalive = 5
 
@@ -55,6 +55,8 @@ control_socket_disable = True
 # The heartbeat file in memory: on a busy disk a healthy worker would look dead.
 worker_tmp_dir = "/dev/shm" if os.access(Path("/dev/shm"), os.W_OK | os.X_OK) else None  # noqa: S108
 
+# Without queries and referrers: they may hold the e-mails and phones that somebody looked for.
+access_log_format = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
 accesslog = "-" if env.read_bool("ACCESS_LOG", default=False) else None  # a proxy usually keeps one
 
 

@@ -44,5 +44,6 @@ def require_all_sources(request: HttpRequest) -> None:
 
 def require_manage(request: HttpRequest) -> None:
     """Raise a `Problem` with 403 for a key that may not change the distribution."""
+    require_all_sources(request)
     if not key_of(request).can_manage:
         raise Problem(403, "key_may_not_manage", "This key may not change the distribution.")

@@ -27,7 +27,11 @@ LAST_USE_STEP = timedelta(minutes=1)
 def create_api_key(
     *, name: str, source: Source | None = None, can_manage: bool = False
 ) -> tuple[ApiKey, str]:
-    """Create a key; return its row and the key itself, which cannot be had again."""
+    """Create a key; return its row and the key itself, which cannot be had again.
+
+    The database refuses a managing key that is bound to a source: operators and their limits are
+    shared by all sources.
+    """
     prefix = secrets.token_hex(6)
     token = f"mcrm_{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
     row = ApiKey.objects.create(

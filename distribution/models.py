@@ -132,8 +132,8 @@ class OperatorSourceWeight(models.Model):
 class ApiKey(models.Model):
     """A key that a bot calls the API with; only its prefix and SHA-256 are stored.
 
-    Bound to one source it posts and reads that source's contacts; bound to none, those of all.
-    Managing operators, sources and weights is a right of its own.
+    Bound to one source it posts and reads that source's contacts, and nothing else; bound to none,
+    those of all. Only such a key may have the right to manage operators, sources and weights.
     """
 
     name = models.CharField(_("name"), max_length=NAME_LENGTH, validators=[validate_line])
@@ -159,6 +159,15 @@ class ApiKey(models.Model):
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
         ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(can_manage=False) | Q(source__isnull=True),
+                name="api_key_manages_all_sources",
+                violation_error_message=_(
+                    "A key that may manage is for all sources; it cannot be bound to one."
+                ),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"

@@ -7,11 +7,12 @@ below the sum, so there is no rounding.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 LISTED_CANDIDATES = 50  # a decision lists at most so many of each kind, and counts the rest
@@ -23,7 +24,8 @@ class Reason(StrEnum):
     INACTIVE = "inactive"
     AT_LIMIT = "at_limit"
     WEIGHT_ZERO = "weight_zero"
-    TAKEN = "taken"  # the last free place changed hands during the choice
+    TAKEN = "taken"  # the last free place went to somebody else during the choice
+    FREED_MEANWHILE = "freed_meanwhile"  # became free only after the choice had begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +71,17 @@ def explain(
     method: str,
     actor: str,
     chosen: Candidate,
-    taken: Collection[int] = (),
+    missed: Mapping[int, Reason] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the decision record: who could have had the contact, who could not and why.
 
-    `candidates` are all operators of the source as they were at the choice, `taken` the ids of
-    those who were chosen first but had lost their last place by then.
+    `candidates` are all operators of the source as they were read, `missed` names those who look
+    free but could not be had, by operator id.
     """
     could: list[Candidate] = []
     left_out: list[tuple[Candidate, Reason]] = []
     for candidate in candidates:
-        reason = candidate.reason()
-        if reason is None and candidate.operator_id in taken:
-            reason = Reason.TAKEN
+        reason = candidate.reason() or missed.get(candidate.operator_id)
         if reason is None:
             could.append(candidate)
         else:

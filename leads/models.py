@@ -5,10 +5,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from distribution.models import NAME_LENGTH, Operator, Source
+from leads.identity import MAX_EMAIL, MAX_EXTERNAL_ID
 from minicrm.validators import validate_line
 
-EXTERNAL_ID_LENGTH = 255
-EMAIL_LENGTH = 254
 PHONE_LENGTH = 16
 MESSAGE_LENGTH = 10_000
 
@@ -21,11 +20,9 @@ class Lead(models.Model):
     """
 
     external_id = models.CharField(
-        _("external id"), max_length=EXTERNAL_ID_LENGTH, null=True, blank=True, unique=True
+        _("external id"), max_length=MAX_EXTERNAL_ID, null=True, blank=True, unique=True
     )
-    email = models.CharField(
-        _("e-mail"), max_length=EMAIL_LENGTH, null=True, blank=True, unique=True
-    )
+    email = models.CharField(_("e-mail"), max_length=MAX_EMAIL, null=True, blank=True, unique=True)
     phone = models.CharField(
         _("phone"), max_length=PHONE_LENGTH, null=True, blank=True, unique=True
     )

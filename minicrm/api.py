@@ -1,22 +1,26 @@
 """The JSON API: its frame (keys, errors, rate limit, document) and the apps' routers on it."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.operation import Operation
 from ninja.renderers import JSONRenderer
 from ninja.responses import NinjaJSONEncoder
-from ninja.throttling import AuthRateThrottle
 
 from distribution.api import config_router, operators_router, sources_router, weights_router
-from distribution.authentication import BearerKey, key_of, unauthorized
+from distribution.authentication import BearerKey, unauthorized
+from distribution.throttling import KeyRateThrottle
 from leads.api import contacts_router, leads_router
 from minicrm import __version__
 from minicrm.errors import Busy, Conflict, Invalid, NotFound, ServiceError
@@ -27,14 +31,6 @@ from minicrm.transactions import RunAgain
 from minicrm.validation import field_errors, is_missing_body
 
 logger = logging.getLogger(__name__)
-
-
-class KeyRateThrottle(AuthRateThrottle):
-    """Counts the requests of each key, in each server process for itself."""
-
-    def get_cache_key(self, request: HttpRequest) -> str:
-        """Return what the count is kept under."""
-        return f"api_rate:{key_of(request).pk}"
 
 
 class ExactMoments(NinjaJSONEncoder):
@@ -69,6 +65,11 @@ class MiniCrmAPI(NinjaAPI):
         return operation.view_func.__name__
 
 
+def document(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Make a view of the API's documentation answer like the API: 405 to a POST, not 403."""
+    return csrf_exempt(require_safe(view))
+
+
 api = MiniCrmAPI(
     title="Mini-CRM",
     version=__version__,
@@ -78,6 +79,7 @@ api = MiniCrmAPI(
         " its source and never over an operator's limit. Errors are `application/problem+json`"
         " (RFC 9457)."
     ),
+    docs_decorator=document,
     auth=BearerKey(),
     throttle=[KeyRateThrottle(settings.API_RATE_LIMIT)] if settings.API_RATE_LIMIT else [],
     parser=StrictJSONParser(),
@@ -143,19 +145,16 @@ def on_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
 def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer what ninja refused: a body, with the reason that the parser gave."""
     cause = error.__cause__
-    if isinstance(cause, RequestDataTooBig):
-        problem = Problem(413, "body_too_large", "The body is too large.")
-    elif isinstance(cause, Problem):
-        problem = cause
-    else:
-        problem = Problem(error.status_code, "bad_request", str(error))
-    return problem_response(request, problem)
+    if not isinstance(cause, Problem):
+        cause = Problem(error.status_code, "bad_request", str(error))
+    return problem_response(request, cause)
 
 
-@api.exception_handler(Http404)
-def on_not_found(request: HttpRequest, error: Http404) -> HttpResponse:
-    """Answer for an object that is not there."""
-    return problem_response(request, Problem(404, "not_found", "There is nothing here."))
+@api.exception_handler(SuspiciousOperation)
+def on_suspicious_request(request: HttpRequest, error: SuspiciousOperation) -> HttpResponse:
+    """Answer what Django refuses to read, such as a query of thousands of parameters."""
+    detail = "The server does not accept this request."
+    return problem_response(request, Problem(400, "bad_request", detail))
 
 
 @api.exception_handler(OperationalError)

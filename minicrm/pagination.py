@@ -11,14 +11,14 @@ from minicrm.schemas import MAX_ID, QueryInt
 
 M = TypeVar("M", bound=Model)
 
-MAX_LIMIT = 1_000
+MAX_PAGE = 1_000
 MAX_SKIP = 10_000
 
 
 class Page(Schema):
     """Which part of a list to return. Deep walks follow the `Link: <…>; rel="next"` header."""
 
-    limit: QueryInt = Field(100, ge=1, le=MAX_LIMIT, description="How many objects at most")
+    limit: QueryInt = Field(100, ge=1, le=MAX_PAGE, description="How many objects at most")
     skip: QueryInt = Field(
         0, ge=0, le=MAX_SKIP, description="How many objects to leave out; use `after` to go deeper"
     )

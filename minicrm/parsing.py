@@ -1,6 +1,7 @@
 """Reading request bodies: JSON in UTF-8 and nothing else."""
 
 import json
+import math
 from collections import Counter
 from typing import Any, NoReturn
 
@@ -9,7 +10,6 @@ from ninja.parser import Parser
 from ninja.types import DictStrAny
 
 from minicrm.problems import Problem
-from minicrm.schemas import finite
 
 MAX_DIGITS = 400  # the largest double has 309, and a database may write it out
 
@@ -25,7 +25,7 @@ class StrictJSONParser(Parser):
                 request.body.decode("utf-8"),
                 object_pairs_hook=_object,
                 parse_constant=_constant,
-                parse_float=finite,
+                parse_float=_finite,
                 parse_int=_integer,
             )
         except UnicodeDecodeError:
@@ -56,6 +56,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         [(doubled, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"the member {doubled[:40]!a} is there more than once")
     return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is out of range")
+    return number
 
 
 def _integer(digits: str) -> int:

@@ -70,6 +70,7 @@ def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
     )
 
 
-def unavailable(detail: str = "The database does not answer. Try again soon.") -> Problem:
+def unavailable() -> Problem:
     """Return the 503 for a database that is gone or too busy; nothing was stored."""
+    detail = "The database does not answer, or is too busy. Try again soon."
     return Problem(503, "unavailable", detail, headers={"Retry-After": "2"})

@@ -67,7 +67,9 @@ def _check_database() -> None:
     """Refuse a database on another machine: it would get an administrator and demo data."""
     from django.db import connection
 
-    host = str(connection.settings_dict.get("HOST") or "")
+    config = connection.settings_dict
+    named = config.get("HOST") or config["OPTIONS"].get("host")
+    host = str(named or "") if connection.vendor == "postgresql" else ""
     if host and not host.startswith("/") and not _is_this_machine(host):
         _stop(
             f"DATABASE_URL names the machine {host!r}; this start, with demo data and a printed"

@@ -1,6 +1,6 @@
 """What the API's schemas are built of: strict types with clear refusals."""
 
-import math
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -35,6 +35,11 @@ def _check_text(text: str, *, multiline: bool) -> str:
 
 def _line(text: str) -> str:
     return clean_line(_check_text(text, multiline=False))
+
+
+def _optional_line(text: str) -> str:
+    line = _line(text)
+    return "" if is_blank(line) else line
 
 
 def _visible_line(text: str) -> str:
@@ -79,6 +84,13 @@ def _in_utc(moment: datetime) -> datetime:
         raise refuse("out_of_range", "This moment is beyond the calendar.") from None
 
 
+def _iso(value: Any) -> Any:
+    """Refuse bare numbers: pydantic would take them for seconds since 1970."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value):
+        raise refuse("wrong_type", "Must be a moment by ISO 8601, such as 2030-01-31T12:00:00Z.")
+    return value
+
+
 def _digits(value: Any) -> Any:
     """Let only plain digits through: pydantic would read " 1", "+1" and "1_0" as numbers too."""
     if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 20):
@@ -90,6 +102,8 @@ def _digits(value: Any) -> Any:
 ObjectId = Annotated[int, Field(ge=1, le=MAX_ID)]
 # One line of text, possibly empty: normalised to NFC, without white space around it.
 Line = Annotated[str, AfterValidator(_line)]
+# One line where a blank one counts as none.
+OptionalLine = Annotated[str, AfterValidator(_optional_line)]
 # One line with something to see in it, such as a name.
 VisibleLine = Annotated[str, AfterValidator(_visible_line)]
 # Text of several lines.
@@ -98,7 +112,7 @@ Text = Annotated[str, AfterValidator(_text)]
 # half surrogate pairs with errors of its own, at places that the caller would not recognise.
 Payload = Annotated[dict[str, JsonValue], BeforeValidator(_payload)]
 # A moment of a query; without an offset it is taken in the server's time zone.
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_iso), AfterValidator(_in_utc)]
 # Whole numbers of a query, and ids among them.
 QueryInt = Annotated[int, BeforeValidator(_digits)]
 QueryId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
@@ -108,11 +122,3 @@ QueryText = Annotated[str, AfterValidator(_visible_line)]
 
 # The default of a member that may be left out but not be null: defaults are not validated.
 LEFT_OUT: Any = None
-
-
-def finite(text: str) -> float:
-    """Return the number that a JSON text stands for; ValueError when it is beyond a double."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is out of range")
-    return number

@@ -32,11 +32,6 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(char) in INVISIBLE_CATEGORIES for char in text)
 
 
-def has_invisible(text: str) -> bool:
-    """Whether `text` holds format characters, such as a zero-width space, that nobody sees."""
-    return any(unicodedata.category(char) == "Cf" for char in text)
-
-
 def clean_line(text: str) -> str:
     """Return a name or title in its one spelling: NFC, without white space around it."""
     return unicodedata.normalize("NFC", text).strip()

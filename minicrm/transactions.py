@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 12
 # Together with the last attempt's own lock timeout this stays under gunicorn's 30 seconds.
 RETRY_FOR_SECONDS = 12.0
 
@@ -60,12 +60,12 @@ def retried(func: Callable[P, R]) -> Callable[P, R]:
             try:
                 with transaction.atomic():
                     return func(*args, **kwargs)
-            except (OperationalError, InterfaceError, RunAgain) as error:
+            except (OperationalError, RunAgain) as error:
                 last = attempt == MAX_ATTEMPTS or time.monotonic() > give_up_at
                 if last or not is_retryable(error):
                     raise
                 # Random pauses keep two victims of one deadlock from meeting again.
-                time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311
+                time.sleep(random.uniform(0.005, 0.02) * min(2**attempt, 32))  # noqa: S311
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     return wrapper

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from distribution import selection
 from distribution.models import Operator, OperatorSourceWeight
-from distribution.selection import Candidate
+from distribution.selection import Candidate, Reason
 from distribution.services.locks import lock_source
 
 # Drawn from the operating system: it has no state that forked workers could share.
@@ -43,16 +43,16 @@ def _try_to_claim(source_id: int, actor: str, rng: Random) -> Claim | None:
     """Draw among those who can take a contact until one of them still has a place."""
     candidates = candidates_of([source_id]).get(source_id, [])
     left = selection.available(candidates)
-    taken: set[int] = set()
+    missed: dict[int, Reason] = {}
     while left:
         chosen = selection.pick(left, rng)
         if _claim(chosen.operator_id):
             method = "weighted_random"
             decision = selection.explain(
-                candidates, method=method, actor=actor, chosen=chosen, taken=taken
+                candidates, method=method, actor=actor, chosen=chosen, missed=missed
             )
             return Claim(chosen.operator_id, decision)
-        taken.add(chosen.operator_id)
+        missed[chosen.operator_id] = Reason.TAKEN
         left.remove(chosen)
     return None
 

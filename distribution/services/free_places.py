@@ -9,7 +9,7 @@ from django.db.models import F
 
 from distribution import selection
 from distribution.models import Operator
-from distribution.selection import Candidate
+from distribution.selection import Candidate, Reason
 from distribution.services.assignment import SYSTEM_RANDOM, Claim, candidates_of
 from distribution.services.locks import lock_operators
 
@@ -59,7 +59,11 @@ class FreePlaces:
             method="drain",
             actor=actor,
             chosen=chosen,
-            taken={candidate.operator_id for candidate in candidates} - self._locked,
+            missed={
+                candidate.operator_id: Reason.FREED_MEANWHILE
+                for candidate in candidates
+                if candidate.operator_id not in self._locked
+            },
         )
         self._taken[chosen.operator_id] += 1
         return Claim(chosen.operator_id, decision)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db import IntegrityError, transaction
 
 from distribution.keys import authenticate, create_api_key, revoke_api_key
 from distribution.models import ApiKey
@@ -83,7 +84,7 @@ def test_bound_key_sees_nothing_but_contacts(bound, source):
         "operators/77777", "leads/77777",
     ]:  # fmt: skip
         assert refusal(bound.get(path)) == (403, "key_bound_to_source", {}), path
-    assert refusal(bound.post("operators/", {"name": "x"})) == (403, "key_may_not_manage", {})
+    assert refusal(bound.post("operators/", {"name": "x"})) == (403, "key_bound_to_source", {})
 
 
 def test_key_for_all_sources_must_name_one():
@@ -154,3 +155,9 @@ def test_refused_key_leaves_no_trace():
     revoke_api_key(key)
     Api(token).get("sources/")
     assert ApiKey.objects.get().last_used_at is None
+
+
+def test_a_managing_key_cannot_be_bound_to_a_source(source):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        create_api_key(name="Both", source=source, can_manage=True)
+    assert not ApiKey.objects.filter(name="Both").exists()

@@ -96,3 +96,10 @@ def test_exit_status_as_a_program(tmp_path):
     assert (bad.returncode, bad.stdout) == (1, "")
     assert "There is no source 5" in bad.stderr
     assert "Traceback" not in bad.stderr
+
+
+def test_a_managing_key_for_one_source_is_refused():
+    source = SourceFactory()
+    with pytest.raises(CommandError, match="all sources"):
+        call_command("create_api_key", "Both", "--manage", f"--source={source.pk}")
+    assert not ApiKey.objects.exists()

@@ -82,7 +82,9 @@ def test_picks_only_available_candidates_and_explains_all(everybody, seed):
 
 def test_explains_who_lost_the_last_place_meanwhile():
     first, second = (Candidate(id_, weight=1, load=0, limit=1) for id_ in (1, 2))
-    record = explain([first, second], method="m", actor="a", chosen=second, taken={1})
+    record = explain(
+        [first, second], method="m", actor="a", chosen=second, missed={1: Reason.TAKEN}
+    )
     assert record["candidates"] == [{"operator_id": 2, "weight": 1, "load": 0, "limit": 1}]
     assert record["left_out"] == [
         {"operator_id": 1, "weight": 1, "load": 0, "limit": 1, "reason": "taken"}

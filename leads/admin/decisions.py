@@ -16,6 +16,7 @@ REASONS = {
     Reason.AT_LIMIT: _("at the limit"),
     Reason.WEIGHT_ZERO: _("weight 0"),
     Reason.TAKEN: _("was just taken"),
+    Reason.FREED_MEANWHILE: _("became free too late"),
 }
 
 

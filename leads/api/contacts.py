@@ -4,63 +4,25 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Router, Schema, Status
 from pydantic import JsonValue
 
 from distribution.authentication import actor_of, key_of
-from distribution.models import NAME_LENGTH
 from distribution.services.sources import source_not_found
-from leads.models import (
-    EMAIL_LENGTH,
-    EXTERNAL_ID_LENGTH,
-    MESSAGE_LENGTH,
-    Contact,
-    ContactQuerySet,
-)
+from leads.identity import MAX_EXTERNAL_ID
+from leads.models import Contact, ContactQuerySet
+from leads.schemas import ContactIn
 from leads.services import ContactRequest, register_contact
 from leads.services.registration import Once, checked_keys
 from minicrm.errors import Invalid, NotFound
 from minicrm.pagination import Page, paginate
 from minicrm.responses import responses
-from minicrm.schemas import Line, Moment, ObjectId, Payload, QueryId, QueryText, RequestSchema, Text
+from minicrm.schemas import Moment, ObjectId, QueryId, QueryText
 
 router = Router(tags=["Contacts"])
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-class ContactIn(RequestSchema):
-    """Somebody asks for something. At least one of `external_id`, `email`, `phone` is needed.
-
-    Blank texts count as left out. Keys are compared in a normal form: ids and e-mails without
-    regard to case, phone numbers in E.164.
-    """
-
-    source_id: ObjectId | None = Field(
-        None, examples=[1], description="May be left out with a key that is bound to one source"
-    )
-    external_id: Annotated[Line, Field(max_length=EXTERNAL_ID_LENGTH)] | None = Field(
-        None, examples=["tg-1001"], description="The lead's id in your system"
-    )
-    email: Annotated[Line, Field(max_length=EMAIL_LENGTH)] | None = Field(
-        None, examples=["lead@example.com"]
-    )
-    phone: Annotated[Line, Field(max_length=40)] | None = Field(
-        None,
-        examples=["+44 20 7946 0123"],
-        description=f"International, or as dialled in {settings.PHONE_REGION}",
-    )
-    name: Annotated[Line, Field(max_length=NAME_LENGTH)] | None = Field(
-        None, examples=["A. Lead"], description="What to call the lead"
-    )
-    message: Annotated[Text, Field(max_length=MESSAGE_LENGTH)] | None = Field(
-        None, examples=["Please call me back."]
-    )
-    payload: Payload | None = Field(
-        None, examples=[{"campaign": "spring"}], description="Anything else, kept as it is"
-    )
 
 
 class ContactReceipt(Schema):
@@ -97,7 +59,7 @@ class ContactFilters(Page):
     source_id: QueryId | None = Field(None, description="Only this source's")
     operator_id: QueryId | None = Field(None, description="Only this operator's")
     lead_id: QueryId | None = Field(None, description="Only this lead's")
-    external_id: Annotated[QueryText, Field(max_length=EXTERNAL_ID_LENGTH)] | None = Field(
+    external_id: Annotated[QueryText, Field(max_length=MAX_EXTERNAL_ID)] | None = Field(
         None, description="Only of the lead with this id, in any spelling"
     )
     created_after: Moment | None = Field(None, description="Only received after this moment")

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Router, Schema
 
 from distribution.authentication import require_all_sources
-from leads.models import EMAIL_LENGTH, EXTERNAL_ID_LENGTH, Lead
+from leads.identity import MAX_EMAIL, MAX_EXTERNAL_ID
+from leads.models import Lead
 from leads.services.registration import checked_keys
 from minicrm.errors import NotFound
 from minicrm.pagination import Page, paginate
@@ -32,8 +33,8 @@ class LeadOut(Schema):
 class LeadFilters(Page):
     """Which leads to list; keys may be in any spelling."""
 
-    external_id: Annotated[QueryText, Field(max_length=EXTERNAL_ID_LENGTH)] | None = None
-    email: Annotated[QueryText, Field(max_length=EMAIL_LENGTH)] | None = None
+    external_id: Annotated[QueryText, Field(max_length=MAX_EXTERNAL_ID)] | None = None
+    email: Annotated[QueryText, Field(max_length=MAX_EMAIL)] | None = None
     phone: Annotated[QueryText, Field(max_length=40)] | None = Field(
         None, description=f"International, or as dialled in {settings.PHONE_REGION}"
     )

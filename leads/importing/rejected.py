@@ -2,9 +2,22 @@
 
 import csv
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from leads.importing.csv_file import CsvFile, CsvRow, ImportFileError, open_text
+
+SUFFIX = ".rejected.csv"
+DRY_RUN_SUFFIX = ".dry-run.rejected.csv"
+
+
+def batch_of(path: Path) -> str:
+    """Return the batch of a file's rows: its name, for rejected rows that of the file they were in.
+
+    So rows that are mended in the rejected file and imported from there are still the same rows.
+    """
+    name = path.name.removesuffix(DRY_RUN_SUFFIX).removesuffix(SUFFIX)
+    return name if name == path.name else f"{name}.csv"
 
 
 class RejectedFile:
@@ -13,11 +26,15 @@ class RejectedFile:
     An older one is removed at the start. The file comes into being with the first row.
     """
 
-    def __init__(self, source: CsvFile) -> None:
-        """Remove what an earlier run left. Raises ImportFileError."""
+    def __init__(self, source: CsvFile, *, dry_run: bool = False) -> None:
+        """Remove what an earlier run left. Raises ImportFileError.
+
+        A dry run has a file of its own: the rows that are really missing stay on record.
+        """
         self._source = source
         path = source.path
-        self.path = path.with_name(path.name.removesuffix(".csv") + ".rejected.csv")
+        suffix = DRY_RUN_SUFFIX if dry_run else SUFFIX
+        self.path = path.with_name(path.name.removesuffix(".csv") + suffix)
         self._file: TextIO | None = None
         try:
             self.path.unlink(missing_ok=True)

@@ -10,8 +10,8 @@ from ninja import Field
 from pydantic import ValidationError
 
 from distribution.models import NAME_LENGTH
-from leads.api.contacts import ContactIn
 from leads.importing.csv_file import ImportFileError
+from leads.schemas import ContactIn
 from minicrm.schemas import VisibleLine
 from minicrm.text import is_blank
 from minicrm.validation import field_errors

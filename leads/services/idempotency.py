@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from leads.models import IdempotencyRecord
 from minicrm.errors import Busy, Conflict
-from minicrm.transactions import LOCK_NOT_AVAILABLE, sqlstate
+from minicrm.transactions import LOCK_NOT_AVAILABLE, RunAgain, sqlstate
 
 KEEP_FOR = timedelta(hours=48)
+DELETED_AT_ONCE = 1_000
 # Imports are recognised for ever: a file may be read again after years.
 IMPORT_SCOPE = "import"
 
@@ -21,6 +22,11 @@ def digest_of(request: Any) -> str:
     """Return the SHA-256 of a JSON value, the same for the same members in any order."""
     text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find(*, scope: str, key: str) -> IdempotencyRecord | None:
+    """Return the record of an earlier request, or None."""
+    return IdempotencyRecord.objects.filter(scope=scope, key=key).first()
 
 
 def begin(*, scope: str, key: str, digest: str) -> IdempotencyRecord:
@@ -34,7 +40,9 @@ def begin(*, scope: str, key: str, digest: str) -> IdempotencyRecord:
         with transaction.atomic():
             return IdempotencyRecord.objects.create(scope=scope, key=key, digest=digest)
     except IntegrityError:
-        record = IdempotencyRecord.objects.get(scope=scope, key=key)
+        record = find(scope=scope, key=key)
+        if record is None:
+            raise RunAgain("the earlier record has just been forgotten") from None
     except OperationalError as error:
         if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
@@ -56,6 +64,13 @@ def finish(record: IdempotencyRecord, response: dict[str, Any]) -> None:
 
 
 def forget_old() -> int:
-    """Delete the records of API requests older than KEEP_FOR; return how many there were."""
+    """Delete the records of API requests older than KEEP_FOR; return how many there were.
+
+    In batches, so that no statement takes long however many days were missed.
+    """
     old = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEEP_FOR)
-    return old.exclude(scope=IMPORT_SCOPE).delete()[0]
+    old = old.exclude(scope=IMPORT_SCOPE)
+    deleted = 0
+    while batch := list(old.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
+        deleted += IdempotencyRecord.objects.filter(pk__in=batch).delete()[0]
+    return deleted

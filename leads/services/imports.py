@@ -11,10 +11,10 @@ from distribution.services import create_source
 from leads.services import idempotency
 from leads.services.registration import ContactRequest, Once, Registration, register_contact
 from minicrm.errors import Conflict, Invalid, NotFound
+from minicrm.schemas import MAX_ID
 from minicrm.transactions import retried
 
 ACTOR = "import"
-MAX_ID = 2**63 - 1
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class SourceFinder:
         """Return what stands for the source in a row's identity. Raises Invalid for none at all.
 
         That is the id where one source was named for all rows, and the row's own word elsewhere:
-        renaming a source then never makes known rows look new.
+        renaming a source makes no known row look new.
         """
         if self._fixed is not None:
             return f"id:{self._fixed.pk}"
@@ -109,13 +109,15 @@ def source_named(name_or_id: str) -> Source | None:
 class ContactImport:
     """Stores rows in the order given, each in a transaction of its own.
 
-    A row is known by its content and by how many equal ones came before it in the same file. So
-    two equal rows are two contacts, and reading the file again, also with rows added, stores only
-    what is new. With `rehearse` every row is rolled back.
+    A row is known by the batch it belongs to, by its content, and by how many equal ones came
+    before it. So two equal rows are two contacts, reading the file again, also with rows added,
+    stores only what is new, and equal rows of another batch are contacts of their own. With
+    `rehearse` every row is rolled back.
     """
 
-    def __init__(self, sources: SourceFinder, *, rehearse: bool = False) -> None:
+    def __init__(self, sources: SourceFinder, *, batch: str, rehearse: bool = False) -> None:
         self._sources = sources
+        self._batch = batch
         self._rehearse = rehearse
         self._seen: Counter[bytes] = Counter()
 
@@ -126,24 +128,27 @@ class ContactImport:
         """
         values = dict(values)
         name = values.pop("source", None)
-        digest = idempotency.digest_of([self._sources.identity(name), values])
+        digest = idempotency.digest_of([self._batch, self._sources.identity(name), values])
         short = bytes.fromhex(digest)[:16]  # kept for every row of the file
         # Counted first: a row that is refused now has its number when it is taken later.
         self._seen[short] += 1
+        key = f"{digest}:{self._seen[short]}"
+        once = Once(scope=idempotency.IMPORT_SCOPE, key=key, digest=digest)
+        # Known rows need no source: theirs may have another name by now.
+        known = idempotency.find(scope=once.scope, key=once.key)
+        if known is not None and known.response is not None:
+            return Registration(known.response, replayed=True)
         store = self._rehearsed if self._rehearse else self._stored
-        return store(name, values, f"{digest}:{self._seen[short]}")
+        return store(name, values, once)
 
-    def _stored(self, name: str | None, values: dict[str, Any], key: str) -> Registration:
-        return register_contact(
-            ContactRequest(source_id=self._sources.find(name), **values),
-            actor=ACTOR,
-            once=Once(scope=idempotency.IMPORT_SCOPE, key=key),
-        )
+    def _stored(self, name: str | None, values: dict[str, Any], once: Once) -> Registration:
+        request = ContactRequest(source_id=self._sources.find(name), **values)
+        return register_contact(request, actor=ACTOR, once=once)
 
     @retried
-    def _rehearsed(self, name: str | None, values: dict[str, Any], key: str) -> Registration:
+    def _rehearsed(self, name: str | None, values: dict[str, Any], once: Once) -> Registration:
         try:
-            return self._stored(name, values, key)
+            return self._stored(name, values, once)
         finally:
             transaction.set_rollback(True)
             self._sources.forget()

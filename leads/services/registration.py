@@ -34,10 +34,14 @@ class ContactRequest:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """The name under which a request happens once: who asks for what, and their key for it."""
+    """The name under which a request happens once: who asks for what, and their key for it.
+
+    `digest` tells whether a later request is equal; by default that of the request itself.
+    """
 
     scope: str
     key: str
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def register_contact(
         raise Invalid("lead_key_required", "Give at least one of external_id, email, phone.")
     record = None
     if once is not None:
-        digest = idempotency.digest_of(asdict(request))
+        digest = once.digest or idempotency.digest_of(asdict(request))
         record = idempotency.begin(scope=once.scope, key=once.key, digest=digest)
         if record.response is not None:
             return Registration(record.response, replayed=True)

@@ -240,12 +240,12 @@ def test_moment_read_here_finds_what_came_later_and_not_the_same_again(api, weig
         ("created_after=2030-01-01T15:30:00+03:00", "wrong_type"),  # an unquoted plus is a space
         ("created_after=0001-01-01T00:00:00%2B14:00", "out_of_range"),
         ("created_before=9999-12-31T23:59:59-14:00", "out_of_range"),
-        ("created_after=1893456000", None),
+        ("created_after=1893456000", "wrong_type"),  # not seconds since 1970
     ],
 )
 def test_filters_that_are_wrong(api, query, code):
     response = api.get(f"contacts/?{query}")
-    if code is None:  # taken for what it may have meant; no such contact
+    if code is None:  # no such contact
         assert response.json() == []
     else:
         status, problem, errors = refusal(response)
@@ -269,3 +269,11 @@ def test_sources_of_others_are_not_mixed_in(api):
     bound = api_with_key(source=source)
     assert ids(bound.get("contacts/")) == [contact.pk for contact in mine]
     assert len(ids(api.get("contacts/"))) == 3
+
+
+def test_an_invisible_name_counts_as_left_out(api, weight):
+    body = {"source_id": weight.source_id, "external_id": "one"}
+    assert api.post("contacts/", body | {"name": "\u200b"}).status_code == 201
+    assert Lead.objects.get().name == ""
+    api.post("contacts/", body | {"name": "One"})
+    assert Lead.objects.get().name == "One"

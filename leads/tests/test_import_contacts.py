@@ -272,7 +272,7 @@ def test_dry_run_stores_nothing_and_finds_what_is_wrong(write):
     out, _ = run(path, *args)
     assert numbers(out) == {"imported": 2, "already there": 0, "rejected": 1, "total": 3}
     assert "nothing was stored" in out
-    assert len(rejected(path)) == 1
+    assert path.with_name("leads.dry-run.rejected.csv").read_text().count("\n") == 2
     assert not Source.objects.exists()
     assert not Lead.objects.exists()
     assert not Contact.objects.exists()
@@ -391,3 +391,34 @@ class TestInterrupted:
         assert "Traceback" not in err
         run(path, "--source=Bot", "--external-id=id")
         assert Contact.objects.count() == 300
+
+
+def test_equal_rows_of_another_batch_are_contacts_of_their_own(write, source):
+    options = ("--source=Bot", "--external-id=id")
+    run(write("id\na\nb\n", name="may.csv"), *options)
+    june = write("id\na\nc\n", name="june.csv")
+    out, _ = run(june, *options)
+    assert numbers(out)["imported"] == 2
+    out, _ = run(june.rename(june.with_name("copy.csv")), *options, "--batch=june.csv")
+    assert (numbers(out)["imported"], numbers(out)["already there"]) == (0, 2)
+    assert Contact.objects.count() == 4
+
+
+@pytest.mark.parametrize("create", [[], ["--create-sources"]])
+def test_renaming_a_source_makes_no_known_row_new(write, source, create):
+    path = write("id,bot\na,Bot\nb,Bot\n")
+    options = ("--source-from=bot", "--external-id=id", *create)
+    run(path, *options)
+    update_source(source.pk, name="Renamed", actor="test")
+    out, _ = run(path, *options)
+    assert numbers(out) == {"imported": 0, "already there": 2, "rejected": 0, "total": 2}
+    assert [found.name for found in Source.objects.all()] == ["Renamed"]
+
+
+def test_a_dry_run_leaves_the_real_refusals_on_record(write, source):
+    path = write("mail\nnonsense\n")
+    options = ("--source=Bot", "--email=mail")
+    run(path, *options)
+    run(path, *options, "--dry-run")
+    assert [row["mail"] for row in rejected(path)] == ["nonsense"]
+    assert path.with_name("leads.dry-run.rejected.csv").exists()

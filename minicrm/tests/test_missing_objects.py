@@ -4,7 +4,7 @@ import pytest
 
 from distribution.tests.factories import OperatorFactory, SourceFactory, WeightFactory
 from leads.tests.factories import WaitingContactFactory
-from minicrm.tests.client import api_with_key, refusal
+from minicrm.tests.client import Api, api_with_key, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -136,3 +136,9 @@ def test_conflicts_with_the_present_state(api):
         409, "source_name_taken", {"name": "source_name_taken"},
     )  # fmt: skip
     assert refusal(api.post("operator-sources/", pair)) == (409, "weight_exists", {})
+
+
+def test_the_documentation_takes_no_posts():
+    response = Api().post("docs", {})
+    assert refusal(response) == (405, "method_not_allowed", {})
+    assert "GET" in response["Allow"]

@@ -340,3 +340,13 @@ def test_great_numbers_of_payloads_keep_their_value(api, source, number):
 def test_numbers_of_queries_are_plain_digits(api, name, value):
     response = api.get(f"contacts/?{name}={quote(value)}")
     assert_refused(response, name, "wrong_type", "out_of_range")
+
+
+def test_a_query_of_thousands_of_parameters_is_refused():
+    response = api_with_key().get("contacts/?" + "a&" * 2_000)
+    assert refusal(response) == (400, "bad_request", {})
+
+
+def test_a_bare_number_is_no_moment():
+    response = api_with_key().get("contacts/?created_after=1700000000")
+    assert refusal(response) == (422, "invalid_request", {"created_after": "wrong_type"})

@@ -7,9 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from distribution.keys import create_api_key
 from distribution.models import ApiKey, Source
+from minicrm.schemas import MAX_ID
 from minicrm.text import clean_line
-
-MAX_ID = 2**63 - 1
 
 
 class Command(BaseCommand):
@@ -29,12 +28,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--manage",
             action="store_true",
-            help="let the key change operators, sources and weights too",
+            help="let the key change operators, sources and weights too; not with --source",
         )
 
     @no_translations
     def handle(self, *, name: str, source: int | None, manage: bool, **options: Any) -> None:
         bound = None if source is None else _source(source)
+        if bound is not None and manage:
+            raise CommandError("A key that may manage is for all sources; leave out --source.")
         row, token = create_api_key(name=_checked_name(name), source=bound, can_manage=manage)
         scope = f"source {bound.pk} ({bound.name})" if bound else "all sources"
         right = ", may manage" if manage else ""

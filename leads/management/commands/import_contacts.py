@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from distribution.models import Source
 from distribution.services import create_source
 from leads.importing.csv_file import CsvFile, CsvRow, ImportFileError
-from leads.importing.rejected import RejectedFile
+from leads.importing.rejected import RejectedFile, batch_of
 from leads.importing.report import distribution_lines, summary_lines
 from leads.importing.rows import FIELDS, Columns, RowError, checked, checked_source_name
 from leads.services.imports import ContactImport, SourceFinder, Tally, source_named
@@ -24,7 +24,8 @@ class Command(BaseCommand):
     help = (
         "Import contacts from a CSV file with a header line. Each row becomes a contact and goes to"
         " an operator like any other; rows that cannot be taken are written to FILE.rejected.csv."
-        " Running the same file again, or a longer one, adds only what is new. Example:"
+        " Running the same file again, or a longer one, adds only what is new; rows are known by"
+        " the batch, their place among equal rows, and the columns mapped. Example:"
         " manage.py import_contacts leads.csv --email mail --name full_name --source 'Web form'"
     )
 
@@ -42,6 +43,11 @@ class Command(BaseCommand):
             "--payload-rest", action="store_true", help="keep all other columns in the payload"
         )
         _add_source_arguments(parser)
+        parser.add_argument(
+            "--batch",
+            metavar="NAME",
+            help="rows of one batch are added once; default: the file's name, without the folder",
+        )
         parser.add_argument("--delimiter", default=",", help="default: a comma; 'tab' for a tab")
         parser.add_argument("--encoding", default="utf-8-sig", help="default: %(default)s")
         parser.add_argument(
@@ -73,10 +79,12 @@ class Command(BaseCommand):
     def _import(self, rows: CsvFile, tally: Tally, options: dict[str, Any]) -> None:
         columns = _columns(rows.header, options)
         sources = _sources(options)
-        contacts = ContactImport(sources, rehearse=options["dry_run"])
+        contacts = ContactImport(
+            sources, batch=options["batch"] or batch_of(rows.path), rehearse=options["dry_run"]
+        )
         out = self.stderr if options["verbosity"] else None
         progress = Progress(total=rows.size, noun="rows", out=out)
-        rejected = RejectedFile(rows)
+        rejected = RejectedFile(rows, dry_run=options["dry_run"])
         line = 1
         try:
             for row in rows:
