@@ -33,6 +33,16 @@ def operators(source, weights, **facts):
     return {row.operator_id: row.weight for row in rows}
 
 
+def source_of_some_who_cannot():
+    """Return a source with an operator at the limit, one who is off, and one of weight 0."""
+    source = SourceFactory()
+    full = AssignedContactFactory(operator__max_load=1).operator
+    WeightFactory(source=source, operator=full, weight=50)
+    operators(source, [50], operator__is_active=False, operator__max_load=N)
+    operators(source, [0], operator__max_load=N)
+    return source
+
+
 def assert_by_weight(weights, got):
     assert sum(got.values()) > 0
     result = chi_square(weights, got)
@@ -54,11 +64,7 @@ def test_shares_follow_the_weights_when_everybody_is_free():
 
 
 def test_shares_follow_the_weights_among_the_rest_when_some_cannot_take_contacts():
-    source = SourceFactory()
-    full = AssignedContactFactory(operator__max_load=1).operator
-    WeightFactory(source=source, operator=full, weight=50)
-    operators(source, [50], operator__is_active=False, operator__max_load=N)
-    operators(source, [0], operator__max_load=N)
+    source = source_of_some_who_cannot()
     weights = operators(source, [1, 10, 100], operator__max_load=N)
     rng = Random(1)
     got = Counter()
@@ -73,11 +79,7 @@ def test_shares_follow_the_weights_among_the_rest_when_some_cannot_take_contacts
 
 def test_shares_follow_the_weights_when_a_long_queue_is_emptied(monkeypatch):
     monkeypatch.setattr(waiting_service, "BATCH", 2_000)
-    source = SourceFactory()
-    full = AssignedContactFactory(operator__max_load=1).operator
-    WeightFactory(source=source, operator=full, weight=50)
-    operators(source, [50], operator__is_active=False, operator__max_load=N)
-    operators(source, [0], operator__max_load=N)
+    source = source_of_some_who_cannot()
     weights = operators(source, [2, 3, 5], operator__max_load=N)
     lead, now = LeadFactory(), timezone.now()
     Contact.objects.bulk_create(
