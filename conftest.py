@@ -38,6 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _belongs_to_another_database(item: pytest.Item, vendor: str) -> bool:
+    # What has nothing to do with the database runs with the default one.
+    if item.get_closest_marker("any_database"):
+        return vendor != "sqlite"
     return any(item.get_closest_marker(name) and name != vendor for name in DATABASE_MARKERS)
 
 

@@ -15,6 +15,8 @@ LONG = "k" * 50
 SHOW = """
 import json
 from minicrm import settings as s
+
+pytestmark = pytest.mark.any_database
 db = s.DATABASES["default"]
 print(json.dumps({"NAME": db["NAME"], "HOST": db.get("HOST"), "PORT": db.get("PORT"),
     "USER": db.get("USER"), "PASSWORD": db.get("PASSWORD"), "ENGINE": db["ENGINE"],

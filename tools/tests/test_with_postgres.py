@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 WRAPPER = Path(__file__).resolve().parent.parent / "with_postgres.py"
 VERSION = """
