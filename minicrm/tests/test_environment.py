@@ -10,13 +10,13 @@ import time
 import pytest
 from django.conf import settings
 
+pytestmark = pytest.mark.any_database
+
 MANAGE = [sys.executable, "manage.py"]
 LONG = "k" * 50
 SHOW = """
 import json
 from minicrm import settings as s
-
-pytestmark = pytest.mark.any_database
 db = s.DATABASES["default"]
 print(json.dumps({"NAME": db["NAME"], "HOST": db.get("HOST"), "PORT": db.get("PORT"),
     "USER": db.get("USER"), "PASSWORD": db.get("PASSWORD"), "ENGINE": db["ENGINE"],
