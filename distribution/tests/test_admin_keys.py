@@ -163,3 +163,14 @@ def test_filters_keys_by_state(admin_client, state, names):
     response = admin_client.get(f"{LIST}?state={state}")
 
     assert {key.name for key in response.context["cl"].result_list} == names
+
+
+def test_a_managing_key_for_one_source_is_refused_in_the_form(admin_client):
+    source = SourceFactory()
+    data = {"name": "Both", "source": source.pk, "can_manage": "on"}
+
+    page = admin_client.post(ADD, data)
+
+    assert page.status_code == 200
+    assert "cannot be bound to one" in page.content.decode()
+    assert not ApiKey.objects.exists()
