@@ -11,12 +11,16 @@ import hmac
 import re
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
 
+from distribution.audit import record
 from distribution.models import ApiKey, Source
+from minicrm.errors import NotFound
+from minicrm.transactions import retried
 
 SECRET_BYTES = 32
 TOKEN = re.compile(r"mcrm_(?P<prefix>[0-9a-f]{12})_[A-Za-z0-9_-]{43}")
@@ -24,8 +28,9 @@ TOKEN = re.compile(r"mcrm_(?P<prefix>[0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 LAST_USE_STEP = timedelta(minutes=1)
 
 
+@retried
 def create_api_key(
-    *, name: str, source: Source | None = None, can_manage: bool = False
+    *, name: str, source: Source | None = None, can_manage: bool = False, actor: str
 ) -> tuple[ApiKey, str]:
     """Create a key; return its row and the key itself, which cannot be had again.
 
@@ -37,6 +42,7 @@ def create_api_key(
     row = ApiKey.objects.create(
         name=name, prefix=prefix, digest=_digest(token), source=source, can_manage=can_manage
     )
+    _record(row, actor=actor, action="created", after=_facts(row))
     return row, token
 
 
@@ -52,9 +58,33 @@ def authenticate(token: str) -> ApiKey | None:
     return key
 
 
-def revoke_api_key(key: ApiKey) -> None:
+@retried
+def revoke_api_key(key: ApiKey, *, actor: str) -> None:
     """Make a key unusable from now on; revoking it again changes nothing."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    now = timezone.now()
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+        before, after = {"revoked_at": None}, {"revoked_at": now}
+        _record(key, actor=actor, action="revoked", before=before, after=after)
+
+
+@retried
+def rename_api_key(key: ApiKey, *, name: str, actor: str) -> None:
+    """Give a key another name, and change nothing else of it. Raises NotFound."""
+    row = ApiKey.objects.select_for_update(no_key=True).filter(pk=key.pk).first()
+    if row is None:
+        raise NotFound("not_found", f"There is no API key {key.pk}.")
+    before = {"name": row.name}
+    row.name = name
+    row.save(update_fields=["name"])
+    _record(row, actor=actor, action="changed", before=before, after={"name": name})
+
+
+@retried
+def delete_api_keys_of(source_id: int, *, actor: str) -> None:
+    """Delete the keys of a source that is about to be deleted; other keys are only revoked."""
+    for key in ApiKey.objects.select_for_update().filter(source_id=source_id).order_by("pk"):
+        _record(key, actor=actor, action="deleted", before=_facts(key))
+        key.delete()
 
 
 def _note_use(key: ApiKey) -> None:
@@ -64,6 +94,35 @@ def _note_use(key: ApiKey) -> None:
         # A busy database costs us the note, not the caller the request.
         with contextlib.suppress(OperationalError):
             ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def _facts(key: ApiKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "prefix": key.prefix,
+        "source": str(key.source) if key.source else None,
+        "source_id": key.source_id,
+        "can_manage": key.can_manage,
+    }
+
+
+def _record(
+    key: ApiKey,
+    *,
+    actor: str,
+    action: str,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    record(
+        actor=actor,
+        action=action,
+        obj_type="api_key",
+        object_id=key.pk,
+        object_name=str(key),
+        before=before,
+        after=after,
+    )
 
 
 def _digest(token: str) -> str:

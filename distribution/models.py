@@ -1,8 +1,13 @@
 """Operators, sources, the weights between them, and the keys that bots call with."""
 
+from collections.abc import Iterable
+from typing import Any, ClassVar, NoReturn
+
+from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from minicrm.validators import validate_line
@@ -10,6 +15,7 @@ from minicrm.validators import validate_line
 MAX_WEIGHT = 10_000
 MAX_LIMIT = 2**31 - 1  # what PostgreSQL's integer holds
 NAME_LENGTH = 120
+ACTOR_LENGTH = 100  # who did it: `user:7`, `api_key:3`, `import`
 
 
 class OperatorQuerySet(models.QuerySet["Operator"]):
@@ -171,3 +177,92 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
+
+
+class AppendOnly(Exception):
+    """Somebody tried to change or delete what is kept as it was written."""
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    """Audit events can be read and added, and nothing else."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise AppendOnly("Audit events cannot be changed.")
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly("Audit events cannot be deleted.")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly("Audit events cannot be changed.")
+
+    def bulk_create(
+        self, objs: Iterable["AuditEvent"], *args: Any, **kwargs: Any
+    ) -> list["AuditEvent"]:
+        """Add several events; one that is there already is an error, whatever the arguments."""
+        if kwargs.get("update_conflicts"):
+            raise AppendOnly("Audit events cannot be changed.")
+        return super().bulk_create(objs, *args, **kwargs)
+
+
+class AuditEvent(models.Model):
+    """Who changed an operator, a source, weights, a key or rights; from what, and to what.
+
+    Written by `distribution.audit.record` in the transaction of the change, and never changed or
+    deleted. There are no foreign keys: what an event tells of may go, and it stays. `actor` reads
+    `user:<pk>`, `api_key:<pk>`, or names a command. `before` is empty for something created,
+    `after` for something deleted.
+    """
+
+    OBJECT_NAME_LENGTH: ClassVar = 300  # a weight's: two names, and what stands between them
+
+    class Action(models.TextChoices):
+        CREATED = "created", _("created")
+        CHANGED = "changed", _("changed")
+        DELETED = "deleted", _("deleted")
+        REVOKED = "revoked", _("revoked")
+
+    class ObjectType(models.TextChoices):
+        OPERATOR = "operator", _("operator")
+        SOURCE = "source", _("source")
+        WEIGHTS = "weights", _("weights")
+        API_KEY = "api_key", _("API key")
+        USER = "user", _("user")
+        GROUP = "group", _("group")
+
+    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
+    actor = models.CharField(_("who"), max_length=ACTOR_LENGTH, editable=False)
+    action = models.CharField(_("action"), max_length=16, choices=Action, editable=False)
+    object_type = models.CharField(
+        _("kind of object"), max_length=16, choices=ObjectType, editable=False
+    )
+    object_id = models.PositiveBigIntegerField(_("number"), editable=False)
+    object_name = models.CharField(_("object"), max_length=OBJECT_NAME_LENGTH, editable=False)
+    before = models.JSONField(_("before"), null=True, encoder=DjangoJSONEncoder, editable=False)
+    after = models.JSONField(_("after"), null=True, encoder=DjangoJSONEncoder, editable=False)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["object_type", "object_id", "-id"], name="audit_event_of_object"),
+            models.Index(fields=["actor", "-id"], name="audit_event_by_actor"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(actor=""), name="audit_event_has_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_object_type_display()} {self.object_name}: {self.get_action_display()}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the event; one that is stored already is refused."""
+        if not self._state.adding:
+            raise AppendOnly("Audit events cannot be changed.")
+        # Else a number given by hand would overwrite the event that has it.
+        super().save(force_insert=True, using=kwargs.get("using"))
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly("Audit events cannot be deleted.")

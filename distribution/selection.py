@@ -70,13 +70,13 @@ def explain(
     *,
     method: str,
     actor: str,
-    chosen: Candidate,
+    chosen: Candidate | None,
     missed: Mapping[int, Reason] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the decision record: who could have had the contact, who could not and why.
 
     `candidates` are all operators of the source as they were read, `missed` names those who look
-    free but could not be had, by operator id.
+    free but could not be had, by operator id. Nobody `chosen` is the record of why it waits.
     """
     could: list[Candidate] = []
     left_out: list[tuple[Candidate, Reason]] = []
@@ -86,12 +86,13 @@ def explain(
             could.append(candidate)
         else:
             left_out.append((candidate, reason))
+    chosen_id = chosen.operator_id if chosen else None
     # The chosen one is listed in any case, however many there are.
-    could.sort(key=lambda candidate: candidate.operator_id != chosen.operator_id)
+    could.sort(key=lambda candidate: candidate.operator_id != chosen_id)
     return {
         "method": method,
         "by": actor,
-        "operator_id": chosen.operator_id,
+        "operator_id": chosen_id,
         "available_count": len(could),
         "total_weight": sum(candidate.weight for candidate in could),
         "candidates": [_facts(candidate) for candidate in could[:LISTED_CANDIDATES]],

@@ -4,12 +4,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from distribution.models import NAME_LENGTH, Operator, Source
+from distribution.models import ACTOR_LENGTH, NAME_LENGTH, Operator, Source
 from leads.identity import MAX_EMAIL, MAX_EXTERNAL_ID
 from minicrm.validators import validate_line
 
 PHONE_LENGTH = 16
 MESSAGE_LENGTH = 10_000
+REASON_LENGTH = 500
 
 
 class Lead(models.Model):
@@ -105,6 +106,12 @@ class Contact(models.Model):
     created_at = models.DateTimeField(_("received"))
     assigned_at = models.DateTimeField(_("assigned at"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
+    version = models.PositiveIntegerField(
+        _("version"),
+        default=1,
+        editable=False,
+        help_text=_("Grows with every move; who acts on an older one is refused."),
+    )
 
     objects = ContactQuerySet.as_manager()
 
@@ -147,15 +154,31 @@ class Contact(models.Model):
 
 
 class Assignment(models.Model):
-    """One tenure of a contact with an operator, and the record of how it was decided."""
+    """One period of a contact's life: with an operator, or with nobody, in the queue.
+
+    The periods of a contact follow each other by id, each ending as the next begins. An open
+    contact has one that has not ended; after closing there is none until it is reopened.
+    """
 
     class Method(models.TextChoices):
-        """Who or what decided."""
+        """Who or what decided where the contact goes."""
 
         WEIGHTED_RANDOM = "weighted_random", _("weighted random")
         DRAIN = "drain", _("from the queue")
         MANUAL = "manual", _("by hand")
         REASSIGNMENT = "reassignment", _("reassigned")
+        REDISTRIBUTION = "redistribution", _("its operator was switched off")
+        REOPENING = "reopening", _("back to its last operator")
+        QUEUED = "queued", _("nobody could take it")
+
+    class End(models.TextChoices):
+        """What ended the period."""
+
+        ASSIGNED = "assigned", _("assigned")
+        REASSIGNED = "reassigned", _("reassigned")
+        REDISTRIBUTED = "redistributed", _("redistributed")
+        REQUEUED = "requeued", _("put back into the queue")
+        CLOSED = "closed", _("closed")
 
     contact = models.ForeignKey(
         Contact, on_delete=models.CASCADE, related_name="assignments", verbose_name=_("contact")
@@ -163,6 +186,8 @@ class Assignment(models.Model):
     operator = models.ForeignKey(
         Operator,
         on_delete=models.PROTECT,
+        null=True,
+        blank=True,
         related_name="assignments",
         db_index=False,
         verbose_name=_("operator"),
@@ -175,6 +200,9 @@ class Assignment(models.Model):
     )
     started_at = models.DateTimeField(_("from"))
     ended_at = models.DateTimeField(_("until"), null=True, blank=True)
+    ended_as = models.CharField(_("ended as"), max_length=13, choices=End.choices, blank=True)
+    ended_by = models.CharField(_("ended by"), max_length=ACTOR_LENGTH, blank=True)
+    end_reason = models.CharField(_("reason"), max_length=REASON_LENGTH, blank=True)
 
     class Meta:
         verbose_name = _("assignment")
@@ -188,11 +216,21 @@ class Assignment(models.Model):
                 condition=Q(ended_at__isnull=True) | Q(ended_at__gte=models.F("started_at")),
                 name="assignment_ends_after_start",
             ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_as="")
+                | (Q(ended_at__isnull=False) & ~Q(ended_as="")),
+                name="assignment_end_agrees",
+            ),
+            models.CheckConstraint(
+                condition=Q(operator__isnull=True, method="queued")
+                | (Q(operator__isnull=False) & ~Q(method="queued")),
+                name="assignment_queued_has_nobody",
+            ),
         ]
         indexes = [models.Index(fields=["operator", "id"], name="assignment_operator")]
 
     def __str__(self) -> str:
-        return f"#{self.contact_id} – {self.operator}"
+        return f"#{self.contact_id} – {self.operator or '…'}"
 
 
 class LeadConflict(models.Model):

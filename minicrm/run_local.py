@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 USERNAME = "admin"
 KEY_NAME = "make run"
+ACTOR = "run_local"
 
 
 def main() -> None:
@@ -129,11 +130,13 @@ def _account(kept: LocalAccess) -> tuple[str, str]:
     """
     from django.contrib.auth.models import User
 
+    from distribution.rights import create_administrator
+
     user = User.objects.filter(username=USERNAME).first()
     if user is not None:
         return USERNAME, kept.password if user.check_password(kept.password) else ""
     password = secrets.token_urlsafe(12)
-    User.objects.create_superuser(USERNAME, password=password)
+    create_administrator(username=USERNAME, password=password, actor=ACTOR)
     return USERNAME, password
 
 
@@ -143,7 +146,7 @@ def _api_key(kept: LocalAccess) -> str:
 
     if kept.api_key and authenticate(kept.api_key) is not None:
         return kept.api_key
-    return create_api_key(name=KEY_NAME, can_manage=True)[1]
+    return create_api_key(name=KEY_NAME, can_manage=True, actor=ACTOR)[1]
 
 
 def _welcome(access: LocalAccess) -> str:

@@ -16,8 +16,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from distribution.admin.base import AnyModelAdmin, NameForm
-from distribution.keys import create_api_key, revoke_api_key
+from distribution.admin.base import NameForm, ServiceAdmin, actor_of
+from distribution.keys import create_api_key, rename_api_key, revoke_api_key
 from distribution.models import ApiKey
 
 
@@ -39,7 +39,7 @@ class RevokedFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(AnyModelAdmin):
+class ApiKeyAdmin(ServiceAdmin):
     """What a key may do is settled when it is made; afterwards its name changes, and it ends."""
 
     form = NameForm
@@ -79,9 +79,11 @@ class ApiKeyAdmin(AnyModelAdmin):
     ) -> None:
         """Make the key and show it this once, or write the new name."""
         if change:
-            obj.save(update_fields=["name"])
+            rename_api_key(obj, name=obj.name, actor=actor_of(request))
             return
-        row, token = create_api_key(name=obj.name, source=obj.source, can_manage=obj.can_manage)
+        row, token = create_api_key(
+            name=obj.name, source=obj.source, can_manage=obj.can_manage, actor=actor_of(request)
+        )
         obj.pk, obj.prefix = row.pk, row.prefix
         text = _("Copy the key now, it cannot be shown again:")
         self.message_user(request, format_html("{} <code>{}</code>", text, token), messages.WARNING)
@@ -123,5 +125,5 @@ class ApiKeyAdmin(AnyModelAdmin):
         return TemplateResponse(request, "admin/distribution/apikey/revoke.html", context)
 
     def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
-        revoke_api_key(key)
+        revoke_api_key(key, actor=actor_of(request))
         self.log_change(request, key, [{"changed": {"fields": ["revoked"]}}])

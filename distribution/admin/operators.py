@@ -94,7 +94,10 @@ class OperatorAdmin(ProtectedDeletes, ServiceAdmin):
             update_operator(obj.pk, actor=actor_of(request), **values)
         else:
             obj.pk = create_operator(
-                name=obj.name, is_active=obj.is_active, max_load=obj.max_load
+                name=obj.name,
+                is_active=obj.is_active,
+                max_load=obj.max_load,
+                actor=actor_of(request),
             ).pk
 
     @admin.action(description=_("Switch on: gets contacts again"), permissions=["change"])

@@ -114,7 +114,9 @@ class SourceAdmin(ProtectedDeletes, ServiceAdmin):
         if change:
             update_source(obj.pk, actor=actor_of(request), **values)
         else:
-            obj.pk = create_source(name=obj.name, is_active=obj.is_active).pk
+            obj.pk = create_source(
+                name=obj.name, is_active=obj.is_active, actor=actor_of(request)
+            ).pk
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

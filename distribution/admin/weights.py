@@ -62,7 +62,7 @@ class WeightAdmin(ServiceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: OperatorSourceWeight) -> None:
         """Take the operator out of the source's set; open contacts stay."""
-        remove_weight(obj.pk)
+        remove_weight(obj.pk, actor=actor_of(request))
 
     def delete_queryset(
         self, request: HttpRequest, queryset: QuerySet[OperatorSourceWeight]
@@ -70,4 +70,4 @@ class WeightAdmin(ServiceAdmin):
         """Take several out; what is gone already is gone."""
         for weight_id in list(queryset.values_list("pk", flat=True)):
             with contextlib.suppress(NotFound):
-                remove_weight(weight_id)
+                remove_weight(weight_id, actor=actor_of(request))

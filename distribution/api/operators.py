@@ -55,7 +55,7 @@ class OperatorOut(Schema):
 def post_operator(request: HttpRequest, operator: OperatorIn) -> Status[Operator]:
     """Create an operator. They get contacts once they have a weight for a source."""
     require_manage(request)
-    return Status(201, create_operator(**operator.model_dump()))
+    return Status(201, create_operator(**operator.model_dump(), actor=actor_of(request)))
 
 
 @router.get("/", response=responses({200: list[OperatorOut]}, 422))

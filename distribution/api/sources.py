@@ -51,7 +51,7 @@ class SourceOut(Schema):
 def post_source(request: HttpRequest, source: SourceIn) -> Status[Source]:
     """Create a source. Its contacts wait until operators have weights for it."""
     require_manage(request)
-    return Status(201, create_source(**source.model_dump()))
+    return Status(201, create_source(**source.model_dump(), actor=actor_of(request)))
 
 
 @router.get("/", response=responses({200: list[SourceOut]}, 422))

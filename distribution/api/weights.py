@@ -136,7 +136,7 @@ def patch_weight(
 def delete_weight(request: HttpRequest, weight_id: ObjectId) -> Status[None]:
     """Take an operator out of a source's set; the contacts they have stay with them."""
     require_manage(request)
-    remove_weight(weight_id)
+    remove_weight(weight_id, actor=actor_of(request))
     return Status(204, None)
 
 

@@ -7,8 +7,9 @@ docs/architecture.md says why.
 from distribution.services.assignment import Claim, claim_operator
 from distribution.services.free_places import FreePlaces
 from distribution.services.loads import recount_load
-from distribution.services.operators import create_operator, update_operator
-from distribution.services.sources import create_source, update_source
+from distribution.services.operators import create_operator, delete_operator, update_operator
+from distribution.services.places import give_up_places, take_place
+from distribution.services.sources import create_source, delete_source, update_source
 from distribution.services.weights import (
     add_weight,
     remove_weight,
@@ -23,9 +24,13 @@ __all__ = [
     "claim_operator",
     "create_operator",
     "create_source",
+    "delete_operator",
+    "delete_source",
+    "give_up_places",
     "recount_load",
     "remove_weight",
     "replace_weights",
+    "take_place",
     "update_operator",
     "update_source",
     "update_weight",

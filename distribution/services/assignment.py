@@ -19,42 +19,61 @@ SYSTEM_RANDOM = SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A place taken with an operator, and the record of how they were chosen."""
+    """A place taken with an operator, or None when nobody has one, and the record of the choice."""
 
-    operator_id: int
+    operator_id: int | None
     decision: dict[str, Any]
 
+    @property
+    def method(self) -> str:
+        """Who or what decided, or "queued"."""
+        return str(self.decision["method"])
 
-def claim_operator(*, source_id: int, actor: str, rng: Random = SYSTEM_RANDOM) -> Claim | None:
+
+def claim_operator(
+    *,
+    source_id: int,
+    actor: str,
+    last_operator_id: int | None = None,
+    rng: Random = SYSTEM_RANDOM,
+) -> Claim:
     """Choose an operator for one contact of a source and take a place with them.
 
-    Runs inside the caller's transaction, in which the caller stores the contact. None means that
-    nobody can take it and it waits: then the source's row stays locked until the commit, so that
-    no place can be freed unseen between this look and the contact's joining the queue.
+    Runs inside the caller's transaction, in which the caller stores the contact. A reopened contact
+    goes to its last operator if they are available. A claim without an operator means that nobody
+    can take it and it waits: then the source's row stays locked until the commit, so that no place
+    can be freed unseen between this look and the contact's joining the queue.
     """
-    claim = _try_to_claim(source_id, actor, rng)
-    if claim is None:
-        lock_source(source_id)
-        claim = _try_to_claim(source_id, actor, rng)
+    claim = _try_to_claim(source_id, actor, last_operator_id, rng)
+    if claim.operator_id is not None:
+        return claim
+    source = lock_source(source_id)
+    claim = _try_to_claim(source_id, actor, last_operator_id, rng)
+    if not source.is_active:
+        claim.decision["source_inactive"] = True
     return claim
 
 
-def _try_to_claim(source_id: int, actor: str, rng: Random) -> Claim | None:
+def _try_to_claim(source_id: int, actor: str, last_operator_id: int | None, rng: Random) -> Claim:
     """Draw among those who can take a contact until one of them still has a place."""
     candidates = candidates_of([source_id]).get(source_id, [])
     left = selection.available(candidates)
     missed: dict[int, Reason] = {}
     while left:
-        chosen = selection.pick(left, rng)
+        last = [candidate for candidate in left if candidate.operator_id == last_operator_id]
+        chosen = last[0] if last else selection.pick(left, rng)
         if _claim(chosen.operator_id):
-            method = "weighted_random"
+            method = "reopening" if last else "weighted_random"
             decision = selection.explain(
                 candidates, method=method, actor=actor, chosen=chosen, missed=missed
             )
             return Claim(chosen.operator_id, decision)
         missed[chosen.operator_id] = Reason.TAKEN
         left.remove(chosen)
-    return None
+    decision = selection.explain(
+        candidates, method="queued", actor=actor, chosen=None, missed=missed
+    )
+    return Claim(None, decision)
 
 
 def _claim(operator_id: int) -> bool:

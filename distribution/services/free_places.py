@@ -1,4 +1,4 @@
-"""Handing several free places to waiting contacts in one transaction."""
+"""Handing several free places to contacts in one transaction."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -14,22 +14,34 @@ from distribution.services.assignment import SYSTEM_RANDOM, Claim, candidates_of
 from distribution.services.locks import lock_operators
 
 
+def available_operators(source_ids: Collection[int]) -> set[int]:
+    """Return who could take a contact of any of the sources at this moment, without locks."""
+    return {
+        candidate.operator_id
+        for candidates in candidates_of(source_ids).values()
+        for candidate in selection.available(candidates)
+    }
+
+
 class FreePlaces:
     """The free places of some sources' operators, whose rows stay locked until the commit.
 
-    For a caller that holds the rows of these sources: it asks for a claim for each waiting contact
-    in queue order, and then has the places taken written with `save`.
+    The caller asks for a claim for each contact in queue order, and then has the places taken
+    written with `save`. Given `operator_ids`, it is they whose rows the caller has locked, and only
+    their places are handed out; else all available operators of the sources are locked here.
     """
 
-    def __init__(self, source_ids: Collection[int], *, rng: Random = SYSTEM_RANDOM) -> None:
-        """Lock the available operators of the sources that are active, in id order."""
-        free_ids = {
-            candidate.operator_id
-            for candidates in candidates_of(source_ids).values()
-            for candidate in selection.available(candidates)
-        }
-        self._locked = lock_operators(free_ids).keys()
-        # Read again: what was free before the locks may be taken by now.
+    def __init__(
+        self,
+        source_ids: Collection[int],
+        *,
+        operator_ids: Collection[int] | None = None,
+        rng: Random = SYSTEM_RANDOM,
+    ) -> None:
+        if operator_ids is None:
+            operator_ids = lock_operators(available_operators(source_ids)).keys()
+        self._locked = frozenset(operator_ids)
+        # Read under the locks: what was free before them may be taken by now.
         self._candidates = candidates_of(source_ids)
         self._taken: Counter[int] = Counter()
         self._rng = rng
@@ -47,16 +59,16 @@ class FreePlaces:
         }
         return sum(free.values())
 
-    def claim(self, *, source_id: int, actor: str) -> Claim | None:
-        """Choose an operator for one waiting contact; the place counts from now on."""
-        candidates = self._now(source_id)
+    def claim(self, *, source_id: int, method: str, actor: str) -> Claim | None:
+        """Choose an operator for one contact; the place counts from now on. None: nobody can."""
         left = self._available(source_id)
         if not left:
             return None
         chosen = selection.pick(left, self._rng)
+        candidates = self._now(source_id)
         decision = selection.explain(
             candidates,
-            method="drain",
+            method=method,
             actor=actor,
             chosen=chosen,
             missed={
@@ -76,7 +88,7 @@ class FreePlaces:
         self._taken.clear()
 
     def _available(self, source_id: int) -> list[Candidate]:
-        """Return whom we may choose: those whose row we hold, who cannot change any more."""
+        """Return whom we may choose: those whose row is held, who cannot change any more."""
         free = selection.available(self._now(source_id))
         return [candidate for candidate in free if candidate.operator_id in self._locked]
 

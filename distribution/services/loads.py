@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from distribution.models import Operator
 from distribution.services.locks import lock_operators_and_their_sources
-from distribution.signals import capacity_freed
+from distribution.signals import announce
 from minicrm.transactions import retried
 
 
@@ -15,7 +15,8 @@ def recount_load(
     """Compare an operator's load with `count(operator_id)`, which counts their open contacts.
 
     Under the operator's lock no contact can come or go meanwhile. Returns (load, counted) where
-    they differ, None where all is well. With `repair` the counted number becomes the load.
+    they differ, None where all is well. With `repair` the counted number becomes the load, and the
+    places that this frees are handed out, however many: counters are wrong by accident only.
     """
     operators, source_ids = lock_operators_and_their_sources([operator_id])
     operator = operators.get(operator_id)
@@ -26,6 +27,6 @@ def recount_load(
         return None
     if repair:
         Operator.objects.filter(pk=operator_id).update(current_load=counted)
-        if counted < load:
-            capacity_freed.send(sender=Operator, source_ids=source_ids, actor=actor)
+        while not announce(source_ids=source_ids, operator_ids=[operator_id], actor=actor):
+            pass
     return load, counted

@@ -1,11 +1,12 @@
 """Row locks on sources and operators, always taken in this order and by ascending id.
 
-A contact that finds nobody holds its source's row exclusively while it looks again and is stored
-as waiting; whoever frees places holds the rows of the sources concerned shared. So one of the two
-always sees the other, while those who free places do not hinder each other.
+Whoever puts a contact into the queue holds its source's row exclusively while making sure that
+nobody can take it; whoever frees places holds the rows of the sources concerned shared. So one of
+the two always sees the other, while those who free places do not hinder each other.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from itertools import groupby
 
 from django.db import connection
 
@@ -34,6 +35,17 @@ def share_sources(source_ids: Iterable[int]) -> None:
         )
 
 
+def lock_sources(*, queueing: Collection[int], freeing: Collection[int]) -> None:
+    """Take the rows of sources by id: exclusively where contacts will queue, else shared."""
+    ids = sorted({*queueing, *freeing})
+    for exclusively, group in groupby(ids, key=lambda source_id: source_id in queueing):
+        if exclusively:
+            rows = Source.objects.select_for_update(no_key=True).filter(pk__in=list(group))
+            list(rows.order_by("pk").values_list("pk"))
+        else:
+            share_sources(group)
+
+
 def lock_operators(operator_ids: Iterable[int]) -> dict[int, Operator]:
     """Take the rows of operators exclusively, by id, and return those that exist."""
     found = Operator.objects.select_for_update(no_key=True).filter(pk__in=set(operator_ids))
@@ -47,17 +59,21 @@ def sources_of(operator_ids: Collection[int]) -> set[int]:
 
 
 def lock_operators_and_their_sources(
-    operator_ids: Collection[int], *, more_sources: Collection[int] = ()
+    operator_ids: Collection[int],
+    *,
+    queueing: Collection[int] = (),
+    others: Callable[[], Collection[int]] = tuple,
 ) -> tuple[dict[int, Operator], set[int]]:
-    """Share the sources of the operators, then take the operators; return both.
+    """Take the sources of the operators, then the operators; return both.
 
-    Whoever gives an operator a new source takes the operator's row too. So the sources read again
-    under that lock are final; if one came in between, its row must be taken before the operators'
-    and everything starts over (`RunAgain`).
+    The sources are shared, those in `queueing` taken exclusively. `others` is asked, once the
+    sources are held, which operators to take besides. Whoever gives an operator a new source takes
+    the operator's row too. So the sources read again under that lock are final; if one came in
+    between, its row must be taken before the operators' and everything starts over (`RunAgain`).
     """
-    shared = sources_of(operator_ids) | set(more_sources)
-    share_sources(shared)
-    operators = lock_operators(operator_ids)
-    if not sources_of(operator_ids) <= shared:
+    held = sources_of(operator_ids)
+    lock_sources(queueing=queueing, freeing=held)
+    operators = lock_operators({*operator_ids, *others()})
+    if not sources_of(operator_ids) <= held:
         raise RunAgain("an operator was given another source meanwhile")
-    return operators, shared
+    return operators, held

@@ -1,10 +1,11 @@
-"""Creating and changing operators."""
+"""Creating, changing and deleting operators."""
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
+from distribution import audit
 from distribution.models import Operator
-from distribution.services.locks import lock_operators_and_their_sources
-from distribution.signals import capacity_freed
+from distribution.services.locks import lock_operators, lock_operators_and_their_sources
+from distribution.signals import announce
 from minicrm.errors import NotFound
 from minicrm.transactions import retried
 
@@ -18,37 +19,94 @@ class OperatorChanges(TypedDict, total=False):
 
 
 @retried
-def create_operator(*, name: str, is_active: bool = True, max_load: int = 10) -> Operator:
+def create_operator(
+    *, name: str, is_active: bool = True, max_load: int = 10, actor: str
+) -> Operator:
     """Create an operator; without weights they get nothing yet."""
-    return Operator.objects.create(name=name, is_active=is_active, max_load=max_load)
+    operator = Operator.objects.create(name=name, is_active=is_active, max_load=max_load)
+    _record("created", operator, actor=actor, after=_facts(operator))
+    return operator
 
 
-@retried
 def update_operator(
     operator_id: int, *, actor: str, **changes: Unpack[OperatorChanges]
 ) -> Operator:
     """Change an operator, and hand places that this frees to waiting contacts.
 
-    A limit below the load takes nothing away. Raises NotFound.
+    A limit below the load takes nothing away. Where many contacts wait for the places, they are
+    handed out in several transactions, and the change shows with the last of them: no place is seen
+    free while somebody waits for it. Raises NotFound.
     """
+    while True:
+        operator, finished = _update(operator_id, actor=actor, changes=changes)
+        if finished:
+            return operator
+
+
+@retried
+def _update(operator_id: int, *, actor: str, changes: OperatorChanges) -> tuple[Operator, bool]:
+    """Make the change, or hand out as many of its places as one transaction should."""
     operators, source_ids = lock_operators_and_their_sources([operator_id])
     operator = operators.get(operator_id)
     if operator is None:
         raise operator_not_found(operator_id)
-    was_free = _is_free(operator)
-    for field, value in changes.items():
-        setattr(operator, field, value)
-    operator.save(update_fields=list(changes))
+    before, was_free = _facts(operator), _is_free(operator)
+    _write(operator, changes)
+    finished = True
     if _is_free(operator) and not was_free:
-        capacity_freed.send(sender=Operator, source_ids=source_ids, actor=actor)
-        operator.refresh_from_db()
-    return operator
+        finished = announce(source_ids=source_ids, operator_ids=[operator_id], actor=actor)
+        operator.refresh_from_db(fields=["current_load"])
+    if not finished:
+        # The limit may rise to the places that are taken by now; everything else is put back.
+        limit = max(before["max_load"], min(operator.max_load, operator.current_load))
+        _write(operator, before)
+        _write(operator, {"max_load": limit})
+    _record("changed", operator, actor=actor, before=before, after=_facts(operator))
+    return operator, finished
+
+
+@retried
+def delete_operator(operator_id: int, *, actor: str) -> None:
+    """Delete an operator who never had a contact, with their weights.
+
+    Raises NotFound, and Django's ProtectedError for one with a history: switch them off instead.
+    """
+    operator = lock_operators([operator_id]).get(operator_id)
+    if operator is None:
+        raise operator_not_found(operator_id)
+    _record("deleted", operator, actor=actor, before=_facts(operator))
+    operator.delete()
+
+
+def operator_not_found(operator_id: int, *, field: str | None = None) -> NotFound:
+    """Return the error for an operator that does not exist, named in `field`."""
+    return NotFound("operator_not_found", f"There is no operator {operator_id}.", field=field)
 
 
 def _is_free(operator: Operator) -> bool:
     return operator.is_active and operator.current_load < operator.max_load
 
 
-def operator_not_found(operator_id: int, *, field: str | None = None) -> NotFound:
-    """Return the error for an operator that does not exist, named in `field`."""
-    return NotFound("operator_not_found", f"There is no operator {operator_id}.", field=field)
+def _facts(operator: Operator) -> OperatorChanges:
+    return {
+        "name": operator.name,
+        "is_active": operator.is_active,
+        "max_load": operator.max_load,
+    }
+
+
+def _write(operator: Operator, changes: OperatorChanges) -> None:
+    for field, value in changes.items():
+        setattr(operator, field, value)
+    operator.save(update_fields=list(changes))
+
+
+def _record(action: str, operator: Operator, *, actor: str, **states: Any) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        obj_type="operator",
+        object_id=operator.pk,
+        object_name=operator.name,
+        **states,
+    )

@@ -1,12 +1,13 @@
-"""Creating and changing sources."""
+"""Creating, changing and deleting sources."""
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 
+from distribution import audit
 from distribution.models import Source
 from distribution.services.locks import lock_source
-from distribution.signals import capacity_freed
+from distribution.signals import announce
 from minicrm.errors import Conflict, NotFound
 from minicrm.transactions import retried
 
@@ -19,25 +20,70 @@ class SourceChanges(TypedDict, total=False):
 
 
 @retried
-def create_source(*, name: str, is_active: bool = True) -> Source:
+def create_source(*, name: str, is_active: bool = True, actor: str) -> Source:
     """Create a source; without weights its contacts wait. Raises Conflict for a name in use."""
-    return _saved(Source(name=name, is_active=is_active))
+    source = _saved(Source(name=name, is_active=is_active))
+    _record("created", source, actor=actor, after=_facts(source))
+    return source
+
+
+def update_source(source_id: int, *, actor: str, **changes: Unpack[SourceChanges]) -> Source:
+    """Change a source; switching it on assigns what waits. Raises NotFound, Conflict.
+
+    A long queue is assigned in several transactions; the change shows with the last of them.
+    """
+    while True:
+        source, finished = _update(source_id, actor=actor, changes=changes)
+        if finished:
+            return source
 
 
 @retried
-def update_source(source_id: int, *, actor: str, **changes: Unpack[SourceChanges]) -> Source:
-    """Change a source; switching it on assigns what waits. Raises NotFound, Conflict."""
+def _update(source_id: int, *, actor: str, changes: SourceChanges) -> tuple[Source, bool]:
+    """Make the change, or assign as much of what waits for it as one transaction should."""
+    source = _locked(source_id)
+    before = _facts(source)
+    _write(source, changes)
+    finished = True
+    if source.is_active and not before["is_active"]:
+        finished = announce(source_ids=[source_id], operator_ids=None, actor=actor)
+    if not finished:
+        _write(source, before)
+    _record("changed", source, actor=actor, before=before, after=_facts(source))
+    return source, finished
+
+
+@retried
+def delete_source(source_id: int, *, actor: str) -> None:
+    """Delete a source that never had a contact, with its weights and keys.
+
+    Raises NotFound, and Django's ProtectedError for one with contacts: switch it off instead.
+    """
+    source = _locked(source_id)
+    _record("deleted", source, actor=actor, before=_facts(source))
+    source.delete()
+
+
+def source_not_found(source_id: int, *, field: str | None = None) -> NotFound:
+    """Return the error for a source that does not exist, named in `field`."""
+    return NotFound("source_not_found", f"There is no source {source_id}.", field=field)
+
+
+def _locked(source_id: int) -> Source:
     try:
-        source = lock_source(source_id)
+        return lock_source(source_id)
     except Source.DoesNotExist:
         raise source_not_found(source_id) from None
-    was_active = source.is_active
+
+
+def _facts(source: Source) -> SourceChanges:
+    return {"name": source.name, "is_active": source.is_active}
+
+
+def _write(source: Source, changes: SourceChanges) -> None:
     for field, value in changes.items():
         setattr(source, field, value)
     _saved(source, update_fields=list(changes))
-    if source.is_active and not was_active:
-        capacity_freed.send(sender=Source, source_ids={source_id}, actor=actor)
-    return source
 
 
 def _saved(source: Source, *, update_fields: list[str] | None = None) -> Source:
@@ -51,6 +97,12 @@ def _saved(source: Source, *, update_fields: list[str] | None = None) -> Source:
     return source
 
 
-def source_not_found(source_id: int, *, field: str | None = None) -> NotFound:
-    """Return the error for a source that does not exist, named in `field`."""
-    return NotFound("source_not_found", f"There is no source {source_id}.", field=field)
+def _record(action: str, source: Source, *, actor: str, **states: Any) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        obj_type="source",
+        object_id=source.pk,
+        object_name=source.name,
+        **states,
+    )

@@ -32,4 +32,4 @@ class WeightFactory(factory.django.DjangoModelFactory):
 
 def make_key(**kwargs) -> str:
     """Create an API key and return the token."""
-    return create_api_key(name="Test key", **kwargs)[1]
+    return create_api_key(name="Test key", actor="test", **kwargs)[1]

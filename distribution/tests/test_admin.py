@@ -87,7 +87,7 @@ def test_switching_an_operator_on_assigns_what_waits(admin_client, admin_user):
 
     contact.refresh_from_db()
     assert contact.operator == operator
-    assert Assignment.objects.get().decision["by"] == f"user:{admin_user.pk}"
+    assert Assignment.objects.get(method="drain").decision["by"] == f"user:{admin_user.pk}"
 
 
 def test_the_action_switches_operators_on_and_assigns_what_waits(admin_client):

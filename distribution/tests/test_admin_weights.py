@@ -28,7 +28,7 @@ def test_adding_a_weight_assigns_what_waits(admin_client, admin_user):
 
     contact.refresh_from_db()
     assert contact.operator == operator
-    assert Assignment.objects.get().decision["by"] == f"user:{admin_user.pk}"
+    assert Assignment.objects.get(method="drain").decision["by"] == f"user:{admin_user.pk}"
 
 
 def test_raising_a_weight_assigns_what_waits(admin_client):

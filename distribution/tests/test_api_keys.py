@@ -33,7 +33,7 @@ def bound(source):
 
 
 def test_only_a_prefix_and_a_hash_are_stored():
-    key, token = create_api_key(name="Bot")
+    key, token = create_api_key(name="Bot", actor="test")
     stored = " ".join(str(value) for value in ApiKey.objects.values_list().get())
     secret = token.removeprefix(f"mcrm_{key.prefix}_")
     assert len(secret) == 43
@@ -112,20 +112,20 @@ def test_key_without_the_right_reads_what_it_may_not_change():
 
 
 def test_two_keys_of_a_source_live_side_by_side_until_one_is_revoked(source):
-    old_key, old = create_api_key(name="Old", source=source)
+    old_key, old = create_api_key(name="Old", source=source, actor="test")
     new = make_key(source=source)
     contact = Api(old).post("contacts/", {"external_id": "a"}).json()
     assert Api(new).get(f"contacts/{contact['id']}").json()["id"] == contact["id"]
-    revoke_api_key(old_key)
+    revoke_api_key(old_key, actor="test")
     assert refusal(Api(old).get("contacts/")) == (401, "unauthorized", {})
     assert Api(new).get(f"contacts/{contact['id']}").json()["id"] == contact["id"]
 
 
 def test_revoking_again_keeps_the_first_moment():
-    key, _ = create_api_key(name="Bot")
+    key, _ = create_api_key(name="Bot", actor="test")
     with time_machine.travel(START, tick=False):
-        revoke_api_key(key)
-    revoke_api_key(key)
+        revoke_api_key(key, actor="test")
+    revoke_api_key(key, actor="test")
     key.refresh_from_db()
     assert key.revoked_at == START
 
@@ -134,7 +134,7 @@ def test_revoking_again_keeps_the_first_moment():
 
 
 def test_last_use_is_written_once_a_minute(django_assert_num_queries):
-    key, token = create_api_key(name="Bot")
+    key, token = create_api_key(name="Bot", actor="test")
 
     def last_use_after(seconds, *, queries):
         moment = START + timedelta(seconds=seconds)
@@ -150,14 +150,14 @@ def test_last_use_is_written_once_a_minute(django_assert_num_queries):
 
 
 def test_refused_key_leaves_no_trace():
-    key, token = create_api_key(name="Bot")
+    key, token = create_api_key(name="Bot", actor="test")
     Api(token[:-1]).get("sources/")
-    revoke_api_key(key)
+    revoke_api_key(key, actor="test")
     Api(token).get("sources/")
     assert ApiKey.objects.get().last_used_at is None
 
 
 def test_a_managing_key_cannot_be_bound_to_a_source(source):
     with pytest.raises(IntegrityError), transaction.atomic():
-        create_api_key(name="Both", source=source, can_manage=True)
+        create_api_key(name="Both", source=source, can_manage=True, actor="test")
     assert not ApiKey.objects.filter(name="Both").exists()

@@ -38,13 +38,13 @@ def test_takes_a_place_with_the_only_available_operator():
 def test_skips_operators_who_cannot_take_a_contact(facts):
     weight = WeightFactory(**facts)
     load = weight.operator.current_load
-    assert claim(weight.source) is None
+    assert claim(weight.source).operator_id is None
     assert Operator.objects.get().current_load == load
 
 
 def test_nobody_takes_contacts_of_a_source_without_weights():
     other = WeightFactory()
-    assert claim(SourceFactory()) is None
+    assert claim(SourceFactory()).operator_id is None
     assert Operator.objects.get(pk=other.operator_id).current_load == 0
 
 

@@ -55,5 +55,5 @@ def test_a_vain_try_for_the_last_place_does_not_keep_the_operators_row_locked():
     assert run_together([win, lose]) == [None, None]
     won, lost, operator = outcomes
     assert won.operator_id == operator.pk == weight.operator_id
-    assert lost is None
+    assert lost.operator_id is None
     assert operator.current_load == 1

@@ -90,6 +90,6 @@ def test_only_a_raised_weight_frees_places(freed, before, after, announces):
 
 def test_removing_a_weight_twice_is_not_found():
     weight = WeightFactory()
-    remove_weight(weight.pk)
+    remove_weight(weight.pk, actor="test")
     with pytest.raises(NotFound):
-        remove_weight(weight.pk)
+        remove_weight(weight.pk, actor="test")

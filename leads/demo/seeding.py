@@ -74,13 +74,16 @@ def _create_team(operators: int, sources: int, rng: Random) -> Team:
     limits = [rng.randint(5, 12) for _ in range(operators - 2)]
     created = [
         create_operator(
-            name=f"Demo operator {number}", max_load=limit, is_active=number < operators
+            name=f"Demo operator {number}",
+            max_load=limit,
+            is_active=number < operators,
+            actor=ACTOR,
         )
         for number, limit in enumerate([*limits, SMALL_LIMIT, 8], start=1)
     ]
     *regular, small, off = created
     named = [_source_name(number) for number in range(sources - 1)]
-    all_sources = [create_source(name=name) for name in [*named, QUIET_SOURCE]]
+    all_sources = [create_source(name=name, actor=ACTOR) for name in [*named, QUIET_SOURCE]]
     weights = {source.pk: _regular_weights(regular, off, rng) for source in all_sources[:-1]}
     weights[all_sources[-1].pk] = {small.pk: 1, off.pk: 3}
     for source_id, weight_of in weights.items():
@@ -158,15 +161,34 @@ def _store_past(
         for past, request in batch
     )
     Assignment.objects.bulk_create(
-        Assignment(
-            contact=contact,
-            operator_id=past.operator_id,
-            method=past.method,
-            decision=past.decision,
-            started_at=start + timedelta(seconds=past.assigned),
-            ended_at=start + timedelta(seconds=past.closed),
-        )
+        period
         for contact, (past, _) in zip(stored, batch, strict=True)
+        for period in _periods(contact, past, start)
+    )
+
+
+def _periods(contact: Contact, past: PastContact, start: datetime) -> Iterator[Assignment]:
+    """Yield a past contact's time in the queue, if it had to wait, and with its operator."""
+    assigned_at = start + timedelta(seconds=past.assigned)
+    if past.assigned > past.created:
+        yield Assignment(
+            contact=contact,
+            method=Assignment.Method.QUEUED,
+            decision={"method": "queued", "by": ACTOR, "operator_id": None},
+            started_at=contact.created_at,
+            ended_at=assigned_at,
+            ended_as=Assignment.End.ASSIGNED,
+            ended_by=ACTOR,
+        )
+    yield Assignment(
+        contact=contact,
+        operator_id=past.operator_id,
+        method=past.method,
+        decision=past.decision,
+        started_at=assigned_at,
+        ended_at=start + timedelta(seconds=past.closed),
+        ended_as=Assignment.End.CLOSED,
+        ended_by=ACTOR,
     )
 
 
@@ -189,7 +211,7 @@ def _create_present(
         contact.update(created_at=moment)
         if receipt["operator_id"] is not None:
             contact.update(assigned_at=moment)
-            Assignment.objects.filter(contact_id=receipt["id"]).update(started_at=moment)
+        Assignment.objects.filter(contact_id=receipt["id"]).update(started_at=moment)
 
 
 def _moments(since: datetime, until: datetime, count: int) -> Iterator[datetime]:

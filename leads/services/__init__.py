@@ -4,14 +4,27 @@ Lock order: idempotency record, lead, source, operators by id, contact. docs/arc
 why.
 """
 
+from leads.services.closing import close_contact, reopen_contact
 from leads.services.loads import check_loads
+from leads.services.moves import Moved
+from leads.services.reassigning import reassign_contact, requeue_contact, take_next_contact
 from leads.services.registration import ContactRequest, Registration, register_contact
+from leads.services.switching import OpenContacts, SwitchedOff, switch_operator_off
 from leads.services.waiting import assign_waiting
 
 __all__ = [
     "ContactRequest",
+    "Moved",
+    "OpenContacts",
     "Registration",
+    "SwitchedOff",
     "assign_waiting",
     "check_loads",
+    "close_contact",
+    "reassign_contact",
     "register_contact",
+    "reopen_contact",
+    "requeue_contact",
+    "switch_operator_off",
+    "take_next_contact",
 ]

@@ -88,7 +88,7 @@ class SourceFinder:
         found = Source.objects.filter(name=name).values_list("pk", flat=True)
         if self._create and not found.exists():
             try:
-                return create_source(name=name).pk
+                return create_source(name=name, actor=ACTOR).pk
             except Conflict:
                 pass  # somebody else has just created it
         source_id = found.first()

@@ -12,9 +12,10 @@ from distribution.services import claim_operator
 from distribution.services.assignment import SYSTEM_RANDOM
 from distribution.services.sources import source_not_found
 from leads.identity import BadKey, LeadKeys, normalise_keys
-from leads.models import Assignment, Contact
+from leads.models import Contact
 from leads.services import idempotency
 from leads.services.identification import identify_lead
+from leads.services.periods import begin_periods
 from minicrm.errors import Invalid
 from minicrm.transactions import retried
 
@@ -99,28 +100,22 @@ def _store(request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random) 
     received_at = timezone.now()
     lead = identify_lead(keys, name=request.name).lead
     claim = claim_operator(source_id=request.source_id, actor=actor, rng=rng)
+    taken = claim.operator_id is not None
     now = timezone.now()
     supplied = {"external_id": request.external_id, "email": request.email, "phone": request.phone}
     contact = Contact.objects.create(
         lead=lead,
         source_id=request.source_id,
-        operator_id=claim.operator_id if claim else None,
-        status=Contact.Status.ASSIGNED if claim else Contact.Status.WAITING,
+        operator_id=claim.operator_id,
+        status=Contact.Status.ASSIGNED if taken else Contact.Status.WAITING,
         supplied={key: value for key, value in supplied.items() if value is not None},
         name=request.name,
         message=request.message,
         payload=request.payload,
         created_at=received_at,
-        assigned_at=now if claim else None,
+        assigned_at=now if taken else None,
     )
-    if claim is not None:
-        Assignment.objects.create(
-            contact=contact,
-            operator_id=claim.operator_id,
-            method=Assignment.Method.WEIGHTED_RANDOM,
-            decision=claim.decision,
-            started_at=now,
-        )
+    begin_periods([(contact.pk, claim)], now=now)
     return receipt_of(contact)
 
 

@@ -111,6 +111,7 @@ def test_a_contact_needs_the_same_queries_for_any_number_of_assignments(admin_cl
             decision=decision,
             started_at=now,
             ended_at=now,
+            ended_as=Assignment.End.REASSIGNED,
         )
 
     assert operator.name in admin_client.get(url_of(contact)).content.decode()

@@ -58,12 +58,23 @@ def test_waits_when_nobody_is_available():
     assert (receipt["status"], receipt["operator_id"]) == ("waiting", None)
     assert (receipt["operator"], receipt["assigned_at"]) == (None, None)
     assert Operator.objects.get().current_load == 1
-    assert Assignment.objects.count() == 1
+    waiting = Assignment.objects.get(contact_id=receipt["id"])
+    assert (waiting.operator, waiting.method, waiting.ended_at) == (None, "queued", None)
+    assert waiting.decision["left_out"] == [
+        {
+            "operator_id": weight.operator_id,
+            "weight": 1,
+            "load": 1,
+            "limit": 1,
+            "reason": "at_limit",
+        }
+    ]
 
 
 def test_an_inactive_source_is_accepted_and_waits():
     weight = WeightFactory(source__is_active=False)
     assert register(weight.source)["status"] == "waiting"
+    assert Assignment.objects.get().decision["source_inactive"]
 
 
 def test_refuses_a_contact_without_keys_and_stores_nothing():
@@ -87,7 +98,7 @@ def test_a_failure_half_way_leaves_nothing_behind(monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr(Assignment.objects, "create", fail)
+    monkeypatch.setattr(Assignment.objects, "bulk_create", fail)
     with pytest.raises(RuntimeError):
         register(weight.source)
     assert not Lead.objects.exists()

@@ -18,8 +18,8 @@ def other_secret(token):
 
 
 def revoked(token):
-    key, token = create_api_key(name="Gone")
-    revoke_api_key(key)
+    key, token = create_api_key(name="Gone", actor="test")
+    revoke_api_key(key, actor="test")
     return token
 
 
@@ -67,10 +67,10 @@ def test_scheme_is_read_in_any_case_and_with_several_spaces(form):
 
 
 def test_revocation_holds_from_the_next_request_on():
-    key, token = create_api_key(name="Leaked")
+    key, token = create_api_key(name="Leaked", actor="test")
     api = Api(token)
     assert api.get("sources/").status_code == 200
-    revoke_api_key(key)
+    revoke_api_key(key, actor="test")
     assert refusal(api.get("sources/")) == (401, "unauthorized", {})
 
 

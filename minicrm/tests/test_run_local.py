@@ -186,6 +186,12 @@ class TestStart:
         assert "Created" not in second.said
         code = "from leads.models import Contact; print(Contact.objects.count())"
         assert manage(environment, "shell", "-v0", "-c", code).stdout.strip() == "301"
+        # Its own doings are recorded: the administrator and the key, once.
+        code = (
+            "from distribution.models import AuditEvent as E;"
+            "print(*E.objects.filter(actor='run_local').values_list('object_type', flat=True))"
+        )
+        assert manage(environment, "shell", "-v0", "-c", code).stdout.strip() == "api_key user"
 
     def test_an_administrator_who_is_there_keeps_their_password(self, start, environment):
         first = start()
@@ -205,7 +211,7 @@ class TestStart:
             environment, "shell", "-c",
             "from django.contrib.auth.models import User; from distribution.keys import *;"
             "user = User.objects.get(); user.set_password('my own choice'); user.save();"
-            "revoke_api_key(ApiKey.objects.get())",
+            "revoke_api_key(ApiKey.objects.get(), actor='test')",
         )  # fmt: skip
         second = start()
         assert second.value("sign in").startswith("admin, password: the one you have set")

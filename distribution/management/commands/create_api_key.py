@@ -36,7 +36,9 @@ class Command(BaseCommand):
         bound = None if source is None else _source(source)
         if bound is not None and manage:
             raise CommandError("A key that may manage is for all sources; leave out --source.")
-        row, token = create_api_key(name=_checked_name(name), source=bound, can_manage=manage)
+        row, token = create_api_key(
+            name=_checked_name(name), source=bound, can_manage=manage, actor="create_api_key"
+        )
         scope = f"source {bound.pk} ({bound.name})" if bound else "all sources"
         right = ", may manage" if manage else ""
         self.stderr.write(

@@ -12,7 +12,7 @@ from leads.importing.csv_file import CsvFile, CsvRow, ImportFileError
 from leads.importing.rejected import RejectedFile, batch_of
 from leads.importing.report import distribution_lines, summary_lines
 from leads.importing.rows import FIELDS, Columns, RowError, checked, checked_source_name
-from leads.services.imports import ContactImport, SourceFinder, Tally, source_named
+from leads.services.imports import ACTOR, ContactImport, SourceFinder, Tally, source_named
 from minicrm.errors import ServiceError
 from minicrm.terminal import Progress
 
@@ -159,7 +159,7 @@ def _sources(options: dict[str, Any]) -> SourceFinder:
         name = options["source"]
         fixed = source_named(name)
         if fixed is None and create and not name.isdigit() and not options["dry_run"]:
-            fixed = create_source(name=_source_name(name))
+            fixed = create_source(name=_source_name(name), actor=ACTOR)
         if fixed is None:
             raise _unknown_source(name)
     return SourceFinder(fixed=fixed, default=default, create=create)
