@@ -139,7 +139,7 @@ class ApiKey(models.Model):
     """A key that a bot calls the API with; only its prefix and SHA-256 are stored.
 
     Bound to one source it posts and reads that source's contacts, and nothing else; bound to none,
-    those of all. Only such a key may have the right to manage operators, sources and weights.
+    those of all. Only such a key may have the right to manage operators, sources, weights and contacts.
     """
 
     name = models.CharField(_("name"), max_length=NAME_LENGTH, validators=[validate_line])
@@ -155,7 +155,9 @@ class ApiKey(models.Model):
         help_text=_("Empty: a key for all sources."),
     )
     can_manage = models.BooleanField(
-        _("may manage"), default=False, help_text=_("May change operators, sources and weights.")
+        _("may manage"),
+        default=False,
+        help_text=_("May change operators, sources and weights, and move contacts."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)

@@ -5,11 +5,12 @@ docs/architecture.md says why.
 """
 
 from distribution.services.assignment import Claim, claim_operator
+from distribution.services.deleting import delete_operator, delete_source
 from distribution.services.free_places import FreePlaces
 from distribution.services.loads import recount_load
-from distribution.services.operators import create_operator, delete_operator, update_operator
+from distribution.services.operators import create_operator, update_operator
 from distribution.services.places import give_up_places, take_place
-from distribution.services.sources import create_source, delete_source, update_source
+from distribution.services.sources import create_source, update_source
 from distribution.services.weights import (
     add_weight,
     remove_weight,

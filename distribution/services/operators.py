@@ -1,10 +1,10 @@
-"""Creating, changing and deleting operators."""
+"""Creating and changing operators."""
 
 from typing import Any, TypedDict, Unpack
 
 from distribution import audit
 from distribution.models import Operator
-from distribution.services.locks import lock_operators, lock_operators_and_their_sources
+from distribution.services.locks import lock_operators_and_their_sources
 from distribution.signals import announce
 from minicrm.errors import NotFound
 from minicrm.transactions import retried
@@ -24,7 +24,7 @@ def create_operator(
 ) -> Operator:
     """Create an operator; without weights they get nothing yet."""
     operator = Operator.objects.create(name=name, is_active=is_active, max_load=max_load)
-    _record("created", operator, actor=actor, after=_facts(operator))
+    record_operator("created", operator, actor=actor, after=facts_of(operator))
     return operator
 
 
@@ -50,7 +50,7 @@ def _update(operator_id: int, *, actor: str, changes: OperatorChanges) -> tuple[
     operator = operators.get(operator_id)
     if operator is None:
         raise operator_not_found(operator_id)
-    before, was_free = _facts(operator), _is_free(operator)
+    before, was_free = facts_of(operator), _is_free(operator)
     _write(operator, changes)
     finished = True
     if _is_free(operator) and not was_free:
@@ -61,21 +61,8 @@ def _update(operator_id: int, *, actor: str, changes: OperatorChanges) -> tuple[
         limit = max(before["max_load"], min(operator.max_load, operator.current_load))
         _write(operator, before)
         _write(operator, {"max_load": limit})
-    _record("changed", operator, actor=actor, before=before, after=_facts(operator))
+    record_operator("changed", operator, actor=actor, before=before, after=facts_of(operator))
     return operator, finished
-
-
-@retried
-def delete_operator(operator_id: int, *, actor: str) -> None:
-    """Delete an operator who never had a contact, with their weights.
-
-    Raises NotFound, and Django's ProtectedError for one with a history: switch them off instead.
-    """
-    operator = lock_operators([operator_id]).get(operator_id)
-    if operator is None:
-        raise operator_not_found(operator_id)
-    _record("deleted", operator, actor=actor, before=_facts(operator))
-    operator.delete()
 
 
 def operator_not_found(operator_id: int, *, field: str | None = None) -> NotFound:
@@ -87,7 +74,8 @@ def _is_free(operator: Operator) -> bool:
     return operator.is_active and operator.current_load < operator.max_load
 
 
-def _facts(operator: Operator) -> OperatorChanges:
+def facts_of(operator: Operator) -> OperatorChanges:
+    """Return what may be changed of an operator, as it is now."""
     return {
         "name": operator.name,
         "is_active": operator.is_active,
@@ -101,7 +89,8 @@ def _write(operator: Operator, changes: OperatorChanges) -> None:
     operator.save(update_fields=list(changes))
 
 
-def _record(action: str, operator: Operator, *, actor: str, **states: Any) -> None:
+def record_operator(action: str, operator: Operator, *, actor: str, **states: Any) -> None:
+    """Record what was done to an operator."""
     audit.record(
         actor=actor,
         action=action,

@@ -1,4 +1,4 @@
-"""Creating, changing and deleting sources."""
+"""Creating and changing sources."""
 
 from typing import Any, TypedDict, Unpack
 
@@ -23,7 +23,7 @@ class SourceChanges(TypedDict, total=False):
 def create_source(*, name: str, is_active: bool = True, actor: str) -> Source:
     """Create a source; without weights its contacts wait. Raises Conflict for a name in use."""
     source = _saved(Source(name=name, is_active=is_active))
-    _record("created", source, actor=actor, after=_facts(source))
+    record_source("created", source, actor=actor, after=facts_of(source))
     return source
 
 
@@ -41,27 +41,16 @@ def update_source(source_id: int, *, actor: str, **changes: Unpack[SourceChanges
 @retried
 def _update(source_id: int, *, actor: str, changes: SourceChanges) -> tuple[Source, bool]:
     """Make the change, or assign as much of what waits for it as one transaction should."""
-    source = _locked(source_id)
-    before = _facts(source)
+    source = locked_source(source_id)
+    before = facts_of(source)
     _write(source, changes)
     finished = True
     if source.is_active and not before["is_active"]:
         finished = announce(source_ids=[source_id], operator_ids=None, actor=actor)
     if not finished:
         _write(source, before)
-    _record("changed", source, actor=actor, before=before, after=_facts(source))
+    record_source("changed", source, actor=actor, before=before, after=facts_of(source))
     return source, finished
-
-
-@retried
-def delete_source(source_id: int, *, actor: str) -> None:
-    """Delete a source that never had a contact, with its weights and keys.
-
-    Raises NotFound, and Django's ProtectedError for one with contacts: switch it off instead.
-    """
-    source = _locked(source_id)
-    _record("deleted", source, actor=actor, before=_facts(source))
-    source.delete()
 
 
 def source_not_found(source_id: int, *, field: str | None = None) -> NotFound:
@@ -69,14 +58,16 @@ def source_not_found(source_id: int, *, field: str | None = None) -> NotFound:
     return NotFound("source_not_found", f"There is no source {source_id}.", field=field)
 
 
-def _locked(source_id: int) -> Source:
+def locked_source(source_id: int) -> Source:
+    """Return a source with its row locked exclusively. Raises NotFound."""
     try:
         return lock_source(source_id)
     except Source.DoesNotExist:
         raise source_not_found(source_id) from None
 
 
-def _facts(source: Source) -> SourceChanges:
+def facts_of(source: Source) -> SourceChanges:
+    """Return what may be changed of a source, as it is now."""
     return {"name": source.name, "is_active": source.is_active}
 
 
@@ -97,7 +88,8 @@ def _saved(source: Source, *, update_fields: list[str] | None = None) -> Source:
     return source
 
 
-def _record(action: str, source: Source, *, actor: str, **states: Any) -> None:
+def record_source(action: str, source: Source, *, actor: str, **states: Any) -> None:
+    """Record what was done to a source."""
     audit.record(
         actor=actor,
         action=action,

@@ -48,7 +48,7 @@ def _add(
         ) from None
     finished = _announce_raised(source_id, {}, {operator_id: weight}, actor=actor)
     if finished:
-        _record(source, {}, {operator_id: weight}, actor=actor)
+        record_weights(source, {}, {operator_id: weight}, actor=actor)
     else:
         row.delete()
     return row, finished
@@ -70,7 +70,7 @@ def _update(weight_id: int, weight: int, actor: str) -> tuple[OperatorSourceWeig
     row.save(update_fields=["weight"])
     finished = _announce_raised(row.source_id, before, after, actor=actor)
     if finished:
-        _record(row.source, before, after, actor=actor)
+        record_weights(row.source, before, after, actor=actor)
     else:
         row.weight = before[row.operator_id]
         row.save(update_fields=["weight"])
@@ -81,7 +81,7 @@ def _update(weight_id: int, weight: int, actor: str) -> tuple[OperatorSourceWeig
 def remove_weight(weight_id: int, *, actor: str) -> None:
     """Take an operator out of a source's set; open contacts stay with them. Raises NotFound."""
     row = _locked_weight(weight_id)
-    _record(row.source, {row.operator_id: row.weight}, {}, actor=actor)
+    record_weights(row.source, {row.operator_id: row.weight}, {}, actor=actor)
     row.delete()
 
 
@@ -106,7 +106,7 @@ def _replace(source_id: int, weights: Mapping[int, int], actor: str) -> bool:
     _write(source_id, rows, weights)
     finished = _announce_raised(source_id, before, weights, actor=actor)
     if finished:
-        _record(source, before, weights, actor=actor)
+        record_weights(source, before, weights, actor=actor)
     else:
         OperatorSourceWeight.objects.filter(source_id=source_id).delete()
         OperatorSourceWeight.objects.bulk_create(rows, batch_size=500)  # with their own ids
@@ -173,7 +173,7 @@ def _announce_raised(
     return not raised or announce(source_ids=[source_id], operator_ids=raised, actor=actor)
 
 
-def _record(
+def record_weights(
     source: Source, before: Mapping[int, int], after: Mapping[int, int], *, actor: str
 ) -> None:
     """Record what differs between two sets of weights, by operator id."""
