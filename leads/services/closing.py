@@ -31,8 +31,9 @@ def close_contact(
         return Moved(contact, changed=False)
     refuse_stale(contact, version)
     operators, source_ids = lock_operators_and_their_sources(operators_of(contact))
-    change(contact, status=Status.CLOSED, closed_at=timezone.now())
-    end_periods([contact.pk], ended_as=Assignment.End.CLOSED, actor=actor, reason=reason)
+    now = timezone.now()
+    change(contact, status=Status.CLOSED, closed_at=now)
+    end_periods([contact.pk], ended_as=Assignment.End.CLOSED, actor=actor, now=now, reason=reason)
     assigned = free_places_of(operators, source_ids, actor=actor)
     return Moved(read(contact_id), changed=True, assigned=assigned)
 

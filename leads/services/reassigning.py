@@ -55,9 +55,10 @@ def requeue_contact(
     operators, source_ids = lock_operators_and_their_sources(
         last_operator, queueing=queue, others=lambda: available_operators(queue)
     )
+    now = timezone.now()
     change(contact, status=Contact.Status.WAITING, operator_id=None, assigned_at=None)
-    end_periods([contact.pk], ended_as=End.REQUEUED, actor=actor, reason=reason)
-    begin_periods([(contact.pk, by_hand(Method.QUEUED, None, actor=actor))], now=timezone.now())
+    end_periods([contact.pk], ended_as=End.REQUEUED, actor=actor, now=now, reason=reason)
+    begin_periods([(contact.pk, by_hand(Method.QUEUED, None, actor=actor))], now=now)
     give_up_places(dict.fromkeys(last_operator, 1))
     drained = drain(
         source_ids=source_ids | queue, operator_ids=operators.keys(), actor=actor, rng=rng
@@ -164,5 +165,5 @@ def _give(
     )
     change(contact, status=Contact.Status.ASSIGNED, operator_id=operator.pk, assigned_at=now)
     ended_as = End.ASSIGNED if waited else End.REASSIGNED
-    end_periods([contact.pk], ended_as=ended_as, actor=actor, reason=reason)
+    end_periods([contact.pk], ended_as=ended_as, actor=actor, now=now, reason=reason)
     begin_periods([(contact.pk, claim)], now=now)

@@ -77,9 +77,10 @@ def _requeue(operator_id: int, contact_ids: Collection[int], actor: str, rng: Ra
         assigned_at=None,
         version=F("version") + 1,
     )
-    end_periods(moving, ended_as=Assignment.End.REQUEUED, actor=actor)
+    now = timezone.now()
+    end_periods(moving, ended_as=Assignment.End.REQUEUED, actor=actor, now=now)
     queued = by_hand(Assignment.Method.QUEUED, None, actor=actor, operator_off=operator_id)
-    begin_periods([(contact_id, queued) for contact_id in moving], now=timezone.now())
+    begin_periods([(contact_id, queued) for contact_id in moving], now=now)
     give_up_places({operator_id: len(moving)})
     drain(source_ids=source_ids, operator_ids=others, actor=actor, rng=rng)
     return len(moving)

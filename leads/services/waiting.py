@@ -125,5 +125,6 @@ def hand_over(claims: list[tuple[Contact, Claim]], *, ended_as: Assignment.End, 
             assigned_at=now,
             version=F("version") + 1,
         )
-    end_periods([contact.pk for contact, _ in claims], ended_as=ended_as, actor=actor)
+    moved = [contact.pk for contact, _ in claims]
+    end_periods(moved, ended_as=ended_as, actor=actor, now=now)
     begin_periods([(contact.pk, claim) for contact, claim in claims], now=now)

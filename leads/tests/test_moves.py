@@ -1,6 +1,7 @@
 """Close, reopen, requeue, reassign, take: what each does, refuses, and leaves when repeated."""
 
 from datetime import timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -371,3 +372,16 @@ def test_every_move_makes_a_new_version():
     for move in ("reassign", "requeue", "close", "reopen"):
         versions.append(MOVES[move](contact.pk, actor="test").contact.version)
     assert versions == [1, 2, 3, 4, 5]
+
+
+def test_one_period_ends_as_the_next_begins():
+    weight = WeightFactory(operator__max_load=0)
+    contact = WaitingContactFactory(source=weight.source)
+    for move in ("reassign", "requeue", "reassign", "close"):
+        moved = MOVES[move](contact.pk, actor="test").contact
+        if move == "reassign":
+            assert moved.assigned_at == Assignment.objects.get(ended_at=None).started_at
+    rows = Assignment.objects.filter(contact=contact).order_by("pk")
+    times = list(rows.values_list("started_at", "ended_at"))
+    assert all(before[1] == after[0] for before, after in pairwise(times))
+    assert moved.closed_at == times[-1][1]
