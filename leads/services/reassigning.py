@@ -150,7 +150,6 @@ def _give(
     contact: Contact, operator: Operator, *, actor: str, over_limit: bool, reason: str
 ) -> None:
     """Move an open contact to an operator whose row is held; the last one's load is not touched."""
-    take_place(operator, over_limit=over_limit)
     waited = contact.operator_id is None
     now = timezone.now()
     claim = by_hand(
@@ -164,6 +163,8 @@ def _give(
         reason=reason,
     )
     change(contact, status=Contact.Status.ASSIGNED, operator_id=operator.pk, assigned_at=now)
+    # After it: a refusal must be about the contact as it is, not as it was read before the locks.
+    take_place(operator, over_limit=over_limit)
     ended_as = End.ASSIGNED if waited else End.REASSIGNED
     end_periods([contact.pk], ended_as=ended_as, actor=actor, now=now, reason=reason)
     begin_periods([(contact.pk, claim)], now=now)
