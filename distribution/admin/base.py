@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.db import IntegrityError
 from django.db.models import Model, ProtectedError, QuerySet
 from django.db.models.deletion import PROTECT
@@ -34,6 +35,9 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 REFUSALS = {
     "source_name_taken": gettext_lazy("There is a source of this name already."),
     "weight_exists": gettext_lazy("This operator has a weight for this source already."),
+    "operator_inactive": gettext_lazy("This operator is switched off."),
+    "operator_at_limit": gettext_lazy("This operator is at the limit."),
+    "reason_required": gettext_lazy("Say why it goes over the limit."),
 }
 PROTECTING_SHOWN = 10  # of what keeps an object from being deleted; there may be a million
 
@@ -107,7 +111,7 @@ class NameForm(ServiceForm):
 
 
 class ServiceAdmin(AnyModelAdmin):
-    """An admin whose writes go through services, in one transaction that is retried as a whole.
+    """An admin whose writes go through services, which see to their own transactions.
 
     Whatever the services refuse is shown in the form, and nothing is saved.
     """
@@ -121,12 +125,14 @@ class ServiceAdmin(AnyModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Show or save the form; a refused save is shown again with the reason."""
-        view = super().changeform_view
-        if request.method in SAFE_METHODS:
-            return view(request, object_id, form_url, extra_context)
+        """Show or save the form; a refused save is shown again with the reason.
+
+        Without the transaction that Django puts around it: a service that hands out the places of
+        a long queue does so in several, and runs each of them again when the database asks for it.
+        """
+        view = self._changeform_view  # type: ignore[attr-defined]
         try:
-            return retried(view)(request, object_id, form_url, extra_context)
+            return view(request, object_id, form_url, extra_context)
         except ServiceError as error:
             # The same form once more, this time knowing that it cannot be saved.
             request.META["minicrm.refusal"] = error
@@ -170,7 +176,20 @@ class ServiceAdmin(AnyModelAdmin):
 
 
 class ProtectedDeletes(AnyModelAdmin):
-    """Says what protects an object from being deleted, by a few examples instead of a million."""
+    """Deletes through the services, one object or several, all or none.
+
+    Says what protects an object from being deleted, by a few examples instead of a million.
+    """
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete several, in the order in which all take locks."""
+        for obj in queryset.order_by("pk"):
+            self.delete_model(request, obj)
+
+    @admin.action(permissions=["delete"], description=delete_selected.short_description)  # type: ignore[attr-defined]
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Ask, or delete: Django's own action, its log and the deletions in one transaction."""
+        return retried(delete_selected)(self, request, queryset)
 
     def get_deleted_objects(
         self, objs: Sequence[Any] | QuerySet[Any], request: HttpRequest

@@ -20,7 +20,7 @@ from distribution.admin.base import (
     related_lists,
 )
 from distribution.models import Operator
-from distribution.services import create_operator, update_operator
+from distribution.services import create_operator, delete_operator, update_operator
 
 
 class LoadFilter(admin.SimpleListFilter):
@@ -53,7 +53,7 @@ class OperatorAdmin(ProtectedDeletes, ServiceAdmin):
     list_filter = ["is_active", LoadFilter, ("sources", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["name"]
     ordering = ["id"]
-    actions = ["switch_on", "switch_off"]
+    actions = ["switch_on", "switch_off", "delete_selected"]
     fields = ["name", "is_active", "max_load"]
     shown_fields = ["current_load", "created_at", "lists"]
 
@@ -99,6 +99,10 @@ class OperatorAdmin(ProtectedDeletes, ServiceAdmin):
                 max_load=obj.max_load,
                 actor=actor_of(request),
             ).pk
+
+    def delete_model(self, request: HttpRequest, obj: Operator) -> None:
+        """Delete an operator who never had a contact, with their weights."""
+        delete_operator(obj.pk, actor=actor_of(request))
 
     @admin.action(description=_("Switch on: gets contacts again"), permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Operator]) -> None:

@@ -21,7 +21,7 @@ from distribution.admin.base import (
     related_lists,
 )
 from distribution.models import ApiKey, OperatorSourceWeight, Source
-from distribution.services import create_source, update_source
+from distribution.services import create_source, delete_source, update_source
 
 if TYPE_CHECKING:
     WeightTable = admin.TabularInline[OperatorSourceWeight, Source]
@@ -76,6 +76,7 @@ class SourceAdmin(ProtectedDeletes, ServiceAdmin):
     search_fields = ["name"]
     ordering = ["id"]
     inlines = [WeightInline]
+    actions = ["delete_selected"]
     fields = ["name", "is_active"]
     shown_fields = ["created_at", "lists"]
 
@@ -117,6 +118,10 @@ class SourceAdmin(ProtectedDeletes, ServiceAdmin):
             obj.pk = create_source(
                 name=obj.name, is_active=obj.is_active, actor=actor_of(request)
             ).pk
+
+    def delete_model(self, request: HttpRequest, obj: Source) -> None:
+        """Delete a source that never had a contact, with its weights and keys."""
+        delete_source(obj.pk, actor=actor_of(request))
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

@@ -5,7 +5,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from distribution.models import Operator, OperatorSourceWeight
+from distribution.models import AuditEvent, Operator, OperatorSourceWeight
 from distribution.services import locks
 from distribution.tests.admin_pages import (
     add_url,
@@ -144,13 +144,48 @@ def test_refuses_a_blank_name_and_a_negative_limit(admin_client):
     assert not Operator.objects.exists()
 
 
-def test_deletes_an_operator_without_contacts(admin_client):
+def test_deletes_an_operator_without_contacts(admin_client, admin_user):
     weight = WeightFactory()
 
     admin_client.post(delete_url(weight.operator), {"post": "yes"})
 
     assert not Operator.objects.exists()
     assert not OperatorSourceWeight.objects.exists()
+    event = AuditEvent.objects.get(action="deleted")
+    assert (event.actor, event.object_name) == (f"user:{admin_user.pk}", weight.operator.name)
+
+
+def test_the_delete_action_is_recorded_for_each_operator(admin_client, admin_user):
+    operators = OperatorFactory.create_batch(2)
+    data = {"action": "delete_selected", "_selected_action": [one.pk for one in operators]}
+
+    asked = admin_client.post(list_url("operator"), data)
+    assert Operator.objects.count() == 2
+    admin_client.post(list_url("operator"), data | {"post": "yes"})
+
+    assert "Delete multiple objects" in asked.content.decode()
+    assert not Operator.objects.exists()
+    events = AuditEvent.objects.filter(action="deleted", actor=f"user:{admin_user.pk}")
+    assert {event.object_id for event in events} == {one.pk for one in operators}
+
+
+def test_the_delete_action_deletes_all_or_none_and_logs_what_is_true(admin_client, monkeypatch):
+    free, busy = OperatorFactory(), AssignedContactFactory().operator
+    # As if the contact had come in after the page had looked for it.
+    monkeypatch.setattr(
+        "distribution.admin.operators.OperatorAdmin._in_the_way", lambda self, objs: iter(())
+    )
+    monkeypatch.setattr(
+        "django.contrib.admin.options.get_deleted_objects", lambda *args: ([], {}, set(), [])
+    )
+    data = {"action": "delete_selected", "_selected_action": [free.pk, busy.pk], "post": "yes"}
+
+    response = admin_client.post(list_url("operator"), data, follow=True)
+
+    assert "Nothing was deleted: a contact came in between." in messages_of(response)
+    assert Operator.objects.count() == 2
+    assert not LogEntry.objects.exists()
+    assert not AuditEvent.objects.exists()
 
 
 def test_names_a_few_of_the_contacts_that_protect_an_operator(admin_client):

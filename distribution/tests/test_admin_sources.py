@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from distribution.models import Source
+from distribution.models import AuditEvent, Source
 from distribution.tests.admin_pages import (
     NO_WEIGHTS,
     add_url,
@@ -89,6 +89,18 @@ def test_weights_posted_with_a_source_change_nothing(admin_client):
 
     weight.refresh_from_db()
     assert weight.weight == 1
+
+
+def test_deletions_of_sources_are_recorded(admin_client, admin_user):
+    first, second = SourceFactory.create_batch(2)
+
+    admin_client.post(delete_url(first), {"post": "yes"})
+    data = {"action": "delete_selected", "_selected_action": [second.pk], "post": "yes"}
+    admin_client.post(list_url("source"), data)
+
+    assert not Source.objects.exists()
+    events = AuditEvent.objects.filter(action="deleted", actor=f"user:{admin_user.pk}")
+    assert {event.object_name for event in events} == {first.name, second.name}
 
 
 def test_deletes_a_source_with_its_keys_but_not_one_with_contacts(admin_client):

@@ -1,7 +1,12 @@
-"""Django's admin for leads, contacts and their history: looks at everything, changes names."""
+"""Django's admin for leads, contacts and their history: looks at everything, changes names.
 
-from leads.admin.contacts import AssignmentAdmin, ContactAdmin
+Contacts are moved by actions and buttons that call the services, one transaction a contact.
+"""
+
+from leads.admin.assignments import AssignmentAdmin
+from leads.admin.contacts import ContactAdmin
 from leads.admin.leads import LeadAdmin
+from leads.admin.operators import OperatorAdmin
 from leads.admin.records import IdempotencyRecordAdmin, LeadConflictAdmin
 
 __all__ = [
@@ -10,4 +15,5 @@ __all__ = [
     "IdempotencyRecordAdmin",
     "LeadAdmin",
     "LeadConflictAdmin",
+    "OperatorAdmin",
 ]

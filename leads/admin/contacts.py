@@ -1,34 +1,28 @@
-"""Contacts and assignments in Django's admin: to look at, never to change."""
+"""Contacts in Django's admin: to look at, and to be moved through the services."""
 
 from __future__ import annotations
-
-import json
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.forms import Media
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from distribution.admin.base import ReadOnlyAdmin, object_link
 from distribution.admin.filters import chosen_by_name, filter_media
-from leads.admin.decisions import assignment_tables
+from leads.admin.decisions import assignment_tables, json_block
+from leads.admin.moving import MovableContacts
 from leads.admin.search import lead_ids_of_key
-from leads.models import Assignment, Contact, Lead
+from leads.admin.timelines import timeline_table
+from leads.models import Contact, Lead
 
 MAX_DIGITS = 18  # of a contact's number; Python refuses to read numbers of any length
 ASSIGNMENTS_SHOWN = 20
 
 
-def json_block(value: object) -> str:
-    """Return a JSON value for people to read, escaped."""
-    return format_html("<pre>{}</pre>", json.dumps(value, ensure_ascii=False, indent=2))
-
-
 @admin.register(Contact)
-class ContactAdmin(ReadOnlyAdmin):
-    """Operators and statuses change only through the services, so nothing changes here."""
+class ContactAdmin(MovableContacts, ReadOnlyAdmin):
+    """Operators and statuses change only through the services, by moves; nothing is edited."""
 
     list_display = ["id", "status", "source", "operator", "lead_number", "created_at"]
     list_select_related = ["source", "operator"]
@@ -53,6 +47,8 @@ class ContactAdmin(ReadOnlyAdmin):
         "created_at",
         "assigned_at",
         "closed_at",
+        "version",
+        "timeline",
         "decisions",
     ]
     fields = [*readonly_fields]
@@ -105,52 +101,13 @@ class ContactAdmin(ReadOnlyAdmin):
         """What else the source sent."""
         return json_block(contact.payload)
 
-    @admin.display(description=_("assignments"))
+    @admin.display(description=_("timeline"))
+    def timeline(self, contact: Contact) -> str:
+        """What happened when, by whom, and why."""
+        return timeline_table(contact)
+
+    @admin.display(description=_("decisions"))
     def decisions(self, contact: Contact) -> str:
-        """Who had the contact when, and why."""
+        """Who had the contact when, and who could have had it."""
         newest = contact.assignments.select_related("operator").order_by("-id")
         return assignment_tables(newest[:ASSIGNMENTS_SHOWN])
-
-
-@admin.register(Assignment)
-class AssignmentAdmin(ReadOnlyAdmin):
-    """Who had which contact when, and how that was decided."""
-
-    list_display = ["id", "contact_link", "operator", "method", "started_at", "ended_at"]
-    list_select_related = ["operator", "contact"]
-    list_filter = ["method", chosen_by_name("operator")]
-    readonly_fields = [
-        "contact_link",
-        "operator_link",
-        "method",
-        "started_at",
-        "ended_at",
-        "table",
-        "record",
-    ]
-    fields = [*readonly_fields]
-
-    @property
-    def media(self) -> Media:
-        """Add what the filter needs."""
-        return super().media + filter_media(self)
-
-    @admin.display(description=_("contact"))
-    def contact_link(self, assignment: Assignment) -> str:
-        """Link to the contact."""
-        return object_link(assignment.contact)
-
-    @admin.display(description=_("operator"))
-    def operator_link(self, assignment: Assignment) -> str:
-        """Link to the operator."""
-        return object_link(assignment.operator)
-
-    @admin.display(description=_("decision"))
-    def table(self, assignment: Assignment) -> str:
-        """Who could have had it, and who could not."""
-        return assignment_tables([assignment])
-
-    @admin.display(description=_("decision as stored"))
-    def record(self, assignment: Assignment) -> str:
-        """The whole record."""
-        return json_block(assignment.decision)

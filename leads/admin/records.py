@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from distribution.admin.base import ReadOnlyAdmin, object_link
-from leads.admin.contacts import json_block
+from leads.admin.decisions import json_block
 from leads.admin.leads import NumberedLog
 from leads.models import IdempotencyRecord, LeadConflict
 

@@ -1,12 +1,23 @@
 """Contacts and assignments in Django's admin: all to be seen, nothing to be changed."""
 
+import re
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from distribution.services import update_operator
 from distribution.tests.factories import OperatorFactory, WeightFactory
 from leads.models import Assignment, Contact
-from leads.services import ContactRequest, register_contact
+from leads.services import (
+    ContactRequest,
+    close_contact,
+    reassign_contact,
+    register_contact,
+    reopen_contact,
+    requeue_contact,
+    switch_operator_off,
+)
 from leads.tests.admin_pages import found, list_url, queries_of, url_of
 from leads.tests.factories import AssignedContactFactory, LeadFactory, WaitingContactFactory
 
@@ -33,7 +44,7 @@ def test_shows_why_a_contact_went_where_it_went(admin_client):
     page = admin_client.get(url_of(Contact(pk=contact_id))).content.decode()
 
     text = " ".join(page.split())
-    facts = "<td> Demo &lt;b&gt;chosen&lt;/b&gt; </td> <td>7</td> <td>0 / 10</td>"
+    facts = "<td>Demo &lt;b&gt;chosen&lt;/b&gt;</td> <td>7</td> <td>0 / 10</td>"
     assert f"{facts} <td> <strong>chosen</strong> </td>" in text
     assert "left out: off" in text
     assert "1 operator could take it, sum of weights 7." in text
@@ -50,6 +61,111 @@ def test_shows_assignments_with_an_odd_decision_record(admin_client, decision):
     page = admin_client.get(url_of(contact)).content.decode()
 
     assert str(contact.operator) in page
+
+
+def text_of(response):
+    """Return what a page says, one blank between words."""
+    return " ".join(re.sub("<[^>]*>", " ", response.content.decode()).split())
+
+
+def test_tells_a_contacts_life_in_words(admin_client, admin_user):
+    user = f"user:{admin_user.pk}"
+    weight = WeightFactory(operator__name="Demo A", operator__max_load=1)
+    other = OperatorFactory(name="Demo B", max_load=0)
+    request = ContactRequest(source_id=weight.source.pk, external_id="demo-1")
+    contact_id = register_contact(request, actor="import").receipt["id"]
+    update_operator(weight.operator.pk, actor=user, max_load=0)
+    reassign_contact(
+        contact_id, operator_id=other.pk, actor=user, over_limit=True, reason="Asked <for>"
+    )
+    requeue_contact(contact_id, actor=user, reason="Mistake")
+    update_operator(weight.operator.pk, actor="assign_waiting", max_load=1)
+    close_contact(contact_id, actor=user)
+    update_operator(weight.operator.pk, actor=user, is_active=False)
+    reopen_contact(contact_id, actor=user)
+
+    text = text_of(admin_client.get(url_of(Contact(pk=contact_id))))
+
+    timeline = text[text.index("When What By whom Why") : text.index("Decisions:")]
+    when = r"\w+\.? \d+, \d{4}, (?:[\d:]+ [ap]\.m\.|noon|midnight) "
+    events = [event.strip() for event in re.split(when, timeline)[1:]]
+    assert events == [
+        "Received import",
+        "Given to Demo A import weighted random",
+        "Handed over from Demo A to Demo B admin Over the limit: had 0 of 0."
+        " Reason: Asked &lt;for&gt;",
+        "Taken from Demo B and put back into the queue admin Reason: Mistake",
+        "Given to Demo A assign_waiting from the queue",
+        "Closed admin",
+        "Reopened: waits admin Nobody could take it. Operators left out – off: 1.",
+    ]
+
+
+def test_tells_what_became_of_the_contacts_of_an_operator_who_was_switched_off(admin_client):
+    first = AssignedContactFactory(operator__name="Demo A")
+    other = AssignedContactFactory(operator=first.operator)
+    WeightFactory(source=first.source, operator__name="Demo B")
+
+    switch_operator_off(first.operator.pk, actor="test", open_contacts="redistribute")
+    switch_operator_off(first.operator.pk, actor="test", open_contacts="requeue")
+
+    moved, waits = (text_of(admin_client.get(url_of(one))) for one in (first, other))
+    assert "Handed over from Demo A, switched off, to Demo B test" in moved
+    assert "Taken from Demo A and put back into the queue test" in waits
+    assert "In the queue , put back into the queue," in waits
+    assert "Demo A was switched off." in waits
+
+
+@pytest.mark.parametrize(
+    ("decision", "text"),
+    [
+        ({"left_out_count": {}}, "No operator has a weight for the source."),
+        (
+            {"left_out_count": {"at_limit": 2, "inactive": 1}},
+            "Nobody could take it. Operators left out – at the limit: 2, off: 1.",
+        ),
+        ({"left_out_count": {}, "source_inactive": True}, "The source is switched off."),
+    ],
+)
+def test_explains_why_a_contact_waits(admin_client, decision, text):
+    contact = WaitingContactFactory()
+    period = contact.assignments.get()
+    period.decision = {"method": "queued", "by": "test", "operator_id": None} | decision
+    period.save()
+
+    for obj in (contact, period):
+        page = text_of(admin_client.get(url_of(obj)))
+        assert text in page
+        assert "In the queue , nobody could take it," in page
+        assert "decided by test" in page
+
+
+def test_lists_time_in_the_queue_as_that(admin_client):
+    contact = WaitingContactFactory()
+    close_contact(contact.pk, actor="test", reason="Not <needed>")
+    period = contact.assignments.get()
+
+    listed = text_of(admin_client.get(list_url("assignment")))
+    shown = text_of(admin_client.get(url_of(period)))
+
+    assert f"#{contact.pk} in the queue nobody could take it" in listed
+    assert "Ended as: closed Ended by: test Reason: Not &lt;needed&gt;" in shown
+
+
+def test_names_whoever_ended_a_period(admin_client, admin_user):
+    contact = AssignedContactFactory()
+    close_contact(contact.pk, actor=f"user:{admin_user.pk}")
+
+    shown = text_of(admin_client.get(url_of(contact.assignments.get())))
+
+    assert "Ended by: admin" in shown
+
+
+def test_shows_the_version_on_a_contacts_own_page(admin_client):
+    contact = WaitingContactFactory(version=4711)
+
+    assert "Version: 4711" in text_of(admin_client.get(url_of(contact)))
+    assert "4711" not in text_of(admin_client.get(list_url("contact")))
 
 
 def test_escapes_what_a_source_sent(admin_client):
