@@ -21,7 +21,7 @@ from ninja.responses import NinjaJSONEncoder
 from distribution.api import config_router, operators_router, sources_router, weights_router
 from distribution.authentication import BearerKey, unauthorized
 from distribution.throttling import KeyRateThrottle
-from leads.api import contacts_router, leads_router
+from leads.api import contacts_router, leads_router, moves_router, switching_router
 from minicrm import __version__
 from minicrm.errors import Busy, Conflict, Invalid, NotFound, ServiceError
 from minicrm.openapi import describe
@@ -86,8 +86,10 @@ api = MiniCrmAPI(
     renderer=ExactRenderer(),
 )
 api.add_router("/contacts/", contacts_router)
+api.add_router("/contacts/", moves_router)
 api.add_router("/leads/", leads_router)
 api.add_router("/operators/", operators_router)
+api.add_router("/operators/", switching_router)
 api.add_router("/sources/", sources_router)
 api.add_router("/operator-sources/", weights_router)
 api.add_router("/distribution/", config_router)
@@ -103,7 +105,7 @@ def on_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 @api.exception_handler(ServiceError)
 def on_service_error(request: HttpRequest, error: ServiceError) -> HttpResponse:
-    """Answer with what a service refused, and the field it refused it for."""
+    """Answer with what a service refused, the field it refused it for, and the present state."""
     status = STATUS_OF[type(error)]
     headers = {"Retry-After": "1"} if isinstance(error, Busy) else {}
     if error.code == "idempotency_key_reused":
@@ -111,7 +113,9 @@ def on_service_error(request: HttpRequest, error: ServiceError) -> HttpResponse:
     errors = []
     if error.field is not None:
         errors = [{"field": error.field, "code": error.code, "message": error.message}]
-    problem = Problem(status, error.code, error.message, errors=errors, headers=headers)
+    problem = Problem(
+        status, error.code, error.message, errors=errors, headers=headers, contact=error.present
+    )
     return problem_response(request, problem)
 
 

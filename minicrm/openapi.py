@@ -26,6 +26,10 @@ HEADERS: dict[int, dict[str, Any]] = {
     429: {"Retry-After": RETRY_AFTER},
     503: {"Retry-After": RETRY_AFTER},
 }
+REPLAYED = {
+    "description": "`true` when this is an earlier answer again",
+    "schema": {"type": "string", "enum": ["true"]},
+}
 FIELD_ERROR = {"field": "max_load", "code": "out_of_range", "message": "Input should be …"}
 
 
@@ -38,6 +42,7 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
             for status, answer in operation["responses"].items():
                 if int(status) in ERRORS:
                     _describe_error(int(status), answer)
+            _describe_body(operation)
             _describe_success(operation)
     return document
 
@@ -61,6 +66,13 @@ def _describe_error(status: int, answer: dict[str, Any]) -> None:
         answer["headers"] = HEADERS[status]
 
 
+def _describe_body(operation: dict[str, Any]) -> None:
+    """Name the schema of a body that may be left out without ninja's default for it."""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        if "default" in content["schema"]:
+            [content["schema"]] = content["schema"]["allOf"]
+
+
 def _describe_success(operation: dict[str, Any]) -> None:
     listed = operation["responses"].get(200)
     if listed and listed["content"]["application/json"]["schema"].get("type") == "array":
@@ -70,10 +82,7 @@ def _describe_success(operation: dict[str, Any]) -> None:
                 "schema": {"type": "string"},
             }
         }
-    if operation["operationId"] == "post_contact":
-        operation["responses"][201]["headers"] = {
-            "Idempotency-Replayed": {
-                "description": "`true` when this is an earlier answer again",
-                "schema": {"type": "string", "enum": ["true"]},
-            }
-        }
+    if any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):
+        for status, answer in operation["responses"].items():
+            if status < 300:
+                answer["headers"] = {"Idempotency-Replayed": REPLAYED}

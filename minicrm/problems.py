@@ -21,6 +21,15 @@ class FieldError(Schema):
     message: str = Field(description="For people")
 
 
+class PresentContact(Schema):
+    """A contact as it is now, told to who believed something else of it."""
+
+    id: int
+    status: str
+    operator_id: int | None
+    version: int
+
+
 class ProblemOut(Schema):
     """The body of every error answer."""
 
@@ -31,6 +40,9 @@ class ProblemOut(Schema):
     code: str = Field(description="Stable, for programs")
     request_id: str = Field(description="Also in the `X-Request-ID` header and in the server's log")
     errors: list[FieldError] | None = Field(None, description="With 404, 409 and 422: the fields")
+    contact: PresentContact | None = Field(
+        None, description="With 409 `contact_changed` and `contact_closed`: the contact as it is"
+    )
 
 
 class Problem(Exception):
@@ -44,6 +56,7 @@ class Problem(Exception):
         *,
         errors: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        contact: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -51,6 +64,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = list(errors)
         self.headers = dict(headers or {})
+        self.contact = dict(contact or {})
 
 
 def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
@@ -65,6 +79,8 @@ def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
     }
     if problem.errors:
         body["errors"] = problem.errors
+    if problem.contact:
+        body["contact"] = problem.contact
     return JsonResponse(
         body, status=problem.status, content_type=MEDIA_TYPE, headers=problem.headers
     )

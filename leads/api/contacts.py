@@ -1,55 +1,47 @@
 """/contacts/: a bot hands in a contact and reads what became of it."""
 
-import re
-from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Router, Schema, Status
-from pydantic import JsonValue
 
 from distribution.authentication import actor_of, key_of
 from distribution.services.sources import source_not_found
+from leads.api.answers import (
+    ContactDetail,
+    ContactOut,
+    ContactReceipt,
+    contact_answer,
+    event_answer,
+)
+from leads.api.once import described, once_of
 from leads.identity import MAX_EXTERNAL_ID
 from leads.models import Contact, ContactQuerySet
 from leads.schemas import ContactIn
 from leads.services import ContactRequest, register_contact
-from leads.services.registration import Once, checked_keys
+from leads.services.registration import checked_keys
+from leads.timeline import timeline_of
 from minicrm.errors import Invalid, NotFound
-from minicrm.pagination import Page, paginate
+from minicrm.pagination import Page, paginate, refuse_unknown_parameters
 from minicrm.responses import responses
 from minicrm.schemas import Moment, ObjectId, QueryId, QueryText
 
 router = Router(tags=["Contacts"])
 
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+class Include(StrEnum):
+    """What an answer may hold besides."""
+
+    HISTORY = "history"
 
 
-class ContactReceipt(Schema):
-    """What became of a contact at its arrival."""
+class ContactQuery(Schema):
+    """What to answer about one contact."""
 
-    id: int = Field(examples=[1])
-    lead_id: int = Field(examples=[1])
-    source_id: int = Field(examples=[1])
-    operator_id: int | None = Field(examples=[1], description="null while nobody can take it")
-    operator: str | None = Field(examples=["Operator 1"], description="The operator's name")
-    status: Contact.Status = Field(examples=["assigned"])
-    created_at: datetime
-    assigned_at: datetime | None
-
-
-class ContactOut(ContactReceipt):
-    """A contact as it is now."""
-
-    closed_at: datetime | None
-    name: str
-    message: str
-    payload: dict[str, JsonValue]
-
-    @staticmethod
-    def resolve_operator(contact: Contact) -> str | None:
-        """Return the operator's name."""
-        return contact.operator.name if contact.operator else None
+    include: Include | None = Field(
+        None, description="`history`: also what happened to it, and why"
+    )
 
 
 class ContactFilters(Page):
@@ -69,22 +61,7 @@ class ContactFilters(Page):
 @router.post(
     "/",
     response=responses({201: ContactReceipt}, 404, 409, body=True),
-    openapi_extra={
-        "parameters": [
-            {
-                "in": "header",
-                "name": "Idempotency-Key",
-                "required": False,
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-                "description": (
-                    "Your name for this contact, in visible ASCII. Sent again with the same body,"
-                    " the first answer comes again, with `Idempotency-Replayed: true`, and nothing"
-                    " is stored twice. Kept for at least 24 hours."
-                ),
-                "example": "order-1001",
-            }
-        ]
-    },
+    openapi_extra=described("order-1001"),
 )
 def post_contact(
     request: HttpRequest, response: HttpResponse, contact: ContactIn
@@ -94,7 +71,7 @@ def post_contact(
     registration = register_contact(
         ContactRequest(source_id=_source_id(request, contact.source_id), **given),
         actor=actor_of(request),
-        once=_once(request),
+        once=once_of(request, "POST /contacts/"),
     )
     if registration.replayed:
         response["Idempotency-Replayed"] = "true"
@@ -109,13 +86,26 @@ def list_contacts(
     return paginate(request, response, _filtered(_visible(request), filters), filters)
 
 
-@router.get("/{int:contact_id}", response=responses({200: ContactOut}, 404))
-def get_contact(request: HttpRequest, contact_id: ObjectId) -> Contact:
-    """Return one contact."""
+@router.get(
+    "/{int:contact_id}",
+    response=responses({200: ContactDetail}, 404, 422),
+    exclude_unset=True,  # no history that was not asked for
+)
+def get_contact(
+    request: HttpRequest, contact_id: ObjectId, query: Query[ContactQuery]
+) -> dict[str, Any]:
+    """Return one contact, and what happened to it if that is asked for."""
+    refuse_unknown_parameters(request, query)
     contact = _visible(request).filter(pk=contact_id).first()
     if contact is None:
         raise NotFound("contact_not_found", f"There is no contact {contact_id}.")
-    return contact
+    answer = contact_answer(contact)
+    if query.include == Include.HISTORY:
+        # Decisions tell of operators' weights and loads: too much for a bot.
+        for_all = key_of(request).source_id is None
+        events = timeline_of(contact)
+        answer["history"] = [event_answer(event, with_decision=for_all) for event in events]
+    return answer
 
 
 def _source_id(request: HttpRequest, given: int | None) -> int:
@@ -127,19 +117,6 @@ def _source_id(request: HttpRequest, given: int | None) -> int:
     if source_id is None:
         raise Invalid("required", "This key is for all sources; name one.", field="source_id")
     return source_id
-
-
-def _once(request: HttpRequest) -> Once | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not IDEMPOTENCY_KEY.fullmatch(key):
-        raise Invalid(
-            "bad_idempotency_key",
-            "Must be 1 to 255 visible ASCII characters.",
-            field="Idempotency-Key",
-        )
-    return Once(scope=f"api_key:{key_of(request).pk}:POST /contacts/", key=key)
 
 
 def _visible(request: HttpRequest) -> ContactQuerySet:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 TIMEOUT_SECONDS = 35  # above the server's own limit for one request
 LONGEST_PAUSE = 60.0
 PLEASE_WAIT = frozenset({429, 503})
+JSON = {"Content-Type": "application/json"}
 
 
 class Unreachable(Exception):
@@ -71,12 +72,16 @@ class ApiClient:
         """Ask for something."""
         return self._request("GET", path, None, {})
 
+    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """Ask for something to be done."""
+        return self._request("POST", path, json.dumps(body).encode(), JSON)
+
     def post_once(self, path: str, body: Mapping[str, Any], *, name: str, until: float) -> Answer:
         """Hand something in, exactly once however often it is sent; `name` is unique to it.
 
         A server that is too busy is asked again when it says so, until `until` (time.monotonic).
         """
-        headers = {"Content-Type": "application/json", "Idempotency-Key": name}
+        headers = {**JSON, "Idempotency-Key": name}
         while True:
             answer = self._request("POST", path, json.dumps(body).encode(), headers)
             resume = time.monotonic() + answer.retry_after

@@ -1,4 +1,4 @@
-"""Made-up contacts, sent at a steady pace."""
+"""Made-up contacts, sent at a steady pace, and closed again after a while."""
 
 import secrets
 import time
@@ -8,6 +8,7 @@ from random import Random
 from django.core.management.base import OutputWrapper
 
 from leads.demo.client import Answer, ApiClient, Refused
+from leads.demo.handling import Handling
 from leads.demo.people import demo_contact
 
 PEOPLE = 5_000
@@ -16,10 +17,13 @@ PEOPLE = 5_000
 class Traffic:
     """One run: what is sent, at which pace, and what came of it."""
 
-    def __init__(self, out: OutputWrapper, client: ApiClient, rng: Random) -> None:
+    def __init__(
+        self, out: OutputWrapper, client: ApiClient, rng: Random, *, handling: Handling | None
+    ) -> None:
         self._out = out
         self._client = client
         self._rng = rng
+        self._handling = handling
         self._weights: dict[int | None, float] = {}
         self._outcomes: Counter[str] = Counter()
         self._started = time.monotonic()
@@ -47,13 +51,24 @@ class Traffic:
             due = self._started + sent / rate
             if due >= until:
                 # The last one has its time too, so that 10 seconds are 10 seconds.
-                time.sleep(max(0.0, until - time.monotonic()))
+                self._work_until(until)
                 return
-            time.sleep(max(0.0, due - time.monotonic()))
+            self._work_until(due)
             if time.monotonic() >= until:
                 return
             self._send(until)
             sent += 1
+
+    def _work_until(self, moment: float) -> None:
+        """Pass the time until the moment with closing what has been handled."""
+        while self._handling and self._handling.next_at < moment:
+            time.sleep(max(0.0, self._handling.next_at - time.monotonic()))
+            try:
+                self._handling.step()
+            except Refused as error:
+                self._out.write(f"Nothing is closed: {error}")
+                self._handling = None
+        time.sleep(max(0.0, moment - time.monotonic()))
 
     def _send(self, until: float) -> None:
         source_id = self._rng.choices(list(self._weights), list(self._weights.values()))[0]
@@ -84,4 +99,6 @@ class Traffic:
         self._out.write(f"\nContacts sent: {sent} in {seconds:.0f} s{speed}")
         for outcome, number in self._outcomes.most_common():
             self._out.write(f"{number:>6}  {outcome}")
+        if self._handling:
+            self._out.write(f"Contacts closed: {self._handling.closed}")
         self._out.flush()

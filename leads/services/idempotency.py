@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +18,36 @@ KEEP_FOR = timedelta(hours=48)
 DELETED_AT_ONCE = 1_000
 # Imports are recognised for ever: a file may be read again after years.
 IMPORT_SCOPE = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The name under which a request happens once: who asks for what, and their key for it.
+
+    `digest` tells whether a later request is equal; by default that of the request itself.
+    """
+
+    scope: str
+    key: str
+    digest: str | None = None
+
+
+def run_once(
+    once: Once | None, request: Any, work: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, Any], bool]:
+    """Do a piece of work; return its answer, and whether that is an equal request's from before.
+
+    Runs in the transaction of the work, and as the first thing in it. Work that raises leaves no
+    record, so the same request may be sent again. Raises what `begin` raises.
+    """
+    if once is None:
+        return work(), False
+    record = begin(scope=once.scope, key=once.key, digest=once.digest or digest_of(request))
+    if record.response is not None:
+        return record.response, True
+    answer = work()
+    finish(record, answer)
+    return answer, False
 
 
 def digest_of(request: Any) -> str:

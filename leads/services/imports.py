@@ -9,7 +9,8 @@ from django.db import transaction
 from distribution.models import Source
 from distribution.services import create_source
 from leads.services import idempotency
-from leads.services.registration import ContactRequest, Once, Registration, register_contact
+from leads.services.idempotency import Once
+from leads.services.registration import ContactRequest, Registration, register_contact
 from minicrm.errors import Conflict, Invalid, NotFound
 from minicrm.schemas import MAX_ID
 from minicrm.transactions import retried

@@ -13,7 +13,7 @@ from distribution.services.assignment import SYSTEM_RANDOM
 from distribution.services.sources import source_not_found
 from leads.identity import BadKey, LeadKeys, normalise_keys
 from leads.models import Contact
-from leads.services import idempotency
+from leads.services.idempotency import Once, run_once
 from leads.services.identification import identify_lead
 from leads.services.periods import begin_periods
 from minicrm.errors import Invalid
@@ -31,18 +31,6 @@ class ContactRequest:
     name: str = ""
     message: str = ""
     payload: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Once:
-    """The name under which a request happens once: who asks for what, and their key for it.
-
-    `digest` tells whether a later request is equal; by default that of the request itself.
-    """
-
-    scope: str
-    key: str
-    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +52,15 @@ def register_contact(
     """Store a contact and give it an operator at once; if nobody can take it, it waits.
 
     With `once`, an equal request gets the first one's answer again. Raises Invalid for keys that
-    are missing or malformed, NotFound for an unknown source, and what `idempotency.begin` raises.
+    are missing or malformed, NotFound for an unknown source, and what `run_once` raises.
     """
     keys = checked_keys(external_id=request.external_id, email=request.email, phone=request.phone)
     if not keys.present():
         raise Invalid("lead_key_required", "Give at least one of external_id, email, phone.")
-    record = None
-    if once is not None:
-        digest = once.digest or idempotency.digest_of(asdict(request))
-        record = idempotency.begin(scope=once.scope, key=once.key, digest=digest)
-        if record.response is not None:
-            return Registration(record.response, replayed=True)
-    receipt = _store(request, keys, actor=actor, rng=rng)
-    if record is not None:
-        idempotency.finish(record, receipt)
-    return Registration(receipt, replayed=False)
+    receipt, replayed = run_once(
+        once, asdict(request), lambda: _store(request, keys, actor=actor, rng=rng)
+    )
+    return Registration(receipt, replayed)
 
 
 def checked_keys(

@@ -71,7 +71,7 @@ def test_everything_that_was_sent_comes_back(api, weight):
     body = {"source_id": weight.source_id, "email": "Lead@Example.com", **sent}
     receipt = api.post("contacts/", body).json()
     contact = api.get(f"contacts/{receipt['id']}").json()
-    assert contact == receipt | sent | {"closed_at": None}
+    assert contact == receipt | sent | {"closed_at": None, "version": 1}
 
 
 def test_what_is_left_out_comes_back_empty(api, weight):

@@ -11,13 +11,17 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from distribution.tests.factories import SourceFactory, WeightFactory, make_key
+from leads.demo.client import ApiClient, Refused
+from leads.demo.handling import Handling
 from leads.models import Contact
 from leads.tests.checks import assert_promises_kept
+from leads.tests.factories import AssignedContactFactory
 from minicrm.local_access import LocalAccess, keep_access
 from minicrm.tests.server import ROOT, environment, running_server
 
@@ -32,11 +36,16 @@ def _no_key_around(monkeypatch):
 class StandIn(ThreadingHTTPServer):
     """Answers as the API would; `script` holds other answers, to be given first."""
 
-    def __init__(self, script=(), sources=(200, [{"id": 3}, {"id": 5}]), drop_idle=False):
+    def __init__(
+        self, script=(), sources=(200, [{"id": 3}, {"id": 5}]), drop_idle=False, assigned=()
+    ):
         super().__init__(("127.0.0.1", 0), Handler)
         self.script = list(script)
         self.sources = sources
         self.drop_idle = drop_idle
+        self.assigned = assigned  # the open contacts, at each look; the last ones stay
+        self.looks = 0
+        self.closed = []
         self.posts = []
         self.connections = 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -53,13 +62,22 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        assert self.path == "/api/v1/sources/"
         assert self.headers["Authorization"] == f"Bearer {KEY}"
-        self.answer(*self.server.sources)
+        if self.path == "/api/v1/sources/":
+            self.answer(*self.server.sources)
+            return
+        assert self.path == "/api/v1/contacts/?status=assigned&limit=1000"
+        looks, self.server.looks = self.server.looks, self.server.looks + 1
+        self.answer(200, self.server.assigned[min(looks, len(self.server.assigned) - 1)])
 
     def do_POST(self):
-        assert self.path == "/api/v1/contacts/"
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.endswith("/close/"):
+            self.server.closed.append((self.path.split("/")[-3], body))
+            status, told = self.server.script.pop(0) if self.server.script else (200, {})
+            self.answer(status, {"changed": True, "detail": "No.", **told})
+            return
+        assert self.path == "/api/v1/contacts/"
         self.server.posts.append((time.monotonic(), dict(self.headers), body))
         if self.server.script:
             status, told, headers = self.server.script.pop(0)
@@ -92,6 +110,28 @@ def stand_in(**kwargs):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def open_contact(number, version=1, **payload):
+    return {"id": number, "version": version, "payload": {"demo": True, **payload}}
+
+
+@contextlib.contextmanager
+def handling(server, *, seconds=0.001, rng=None):
+    client = ApiClient(server.url, KEY)
+    try:
+        yield Handling(client, rng or Random(1), seconds=seconds, look_every=0.02)
+    finally:
+        client.close()
+
+
+def work(operators, *, until):
+    """Do what is to be done until the condition holds."""
+    give_up_at = time.monotonic() + 10
+    while not until():
+        assert time.monotonic() < give_up_at
+        time.sleep(max(0.0, operators.next_at - time.monotonic()))
+        operators.step()
 
 
 def run(*args):
@@ -241,6 +281,61 @@ def test_key_of_this_machine_is_not_sent_to_others(settings):
         run("--url=http://crm.example.com", "--allow-remote")
 
 
+class TestHandling:
+    def test_closes_what_is_open_at_the_version_it_was_seen(self):
+        assigned = [[open_contact(7), open_contact(8, version=3)]]
+        with stand_in(assigned=assigned) as server, handling(server) as operators:
+            work(operators, until=lambda: len({number for number, _ in server.closed}) == 2)
+            assert operators.closed == len(server.closed)
+        assert all(body == {"version": {"7": 1, "8": 3}[number]} for number, body in server.closed)
+
+    def test_leaves_contacts_alone_that_are_not_of_the_demo(self):
+        others = [
+            {"id": number, "version": 1, "payload": payload}
+            for number, payload in enumerate([{}, {"demo": "yes"}, {"demo": 1}, {"a": {"demo": 1}}])
+        ]
+        assigned = [[*others, open_contact(9)]]
+        with stand_in(assigned=assigned) as server, handling(server) as operators:
+            work(operators, until=lambda: operators.closed == 2)
+        assert {number for number, _ in server.closed} == {"9"}
+
+    def test_takes_its_time(self):
+        assigned = [[open_contact(7)]]
+        with stand_in(assigned=assigned) as server, handling(server, seconds=3_600) as operators:
+            work(operators, until=lambda: server.looks == 5)
+            assert (operators.closed, server.closed) == (0, [])
+
+    def test_contact_that_was_moved_gets_its_time_anew(self):
+        class Times(Random):
+            """A random generator that has an hour for the first contact, and no time after."""
+
+            times = iter([3_600, 0])
+
+            def expovariate(self, rate):
+                return next(self.times)
+
+        assigned = [[open_contact(7)], [open_contact(7)], [open_contact(7, version=2)]]
+        with stand_in(assigned=assigned) as server, handling(server, rng=Times()) as operators:
+            work(operators, until=lambda: operators.closed == 1)
+        assert server.closed == [("7", {"version": 2})]
+
+    def test_contact_that_changed_is_looked_at_again(self):
+        script = [(409, {"code": "contact_changed"}), (200, {"changed": False}), (503, {})]
+        kwargs = {"assigned": [[open_contact(7)]], "script": script}
+        with stand_in(**kwargs) as server, handling(server) as operators:
+            work(operators, until=lambda: operators.closed == 1)
+        assert len(server.closed) == 4
+
+    def test_key_that_may_not(self):
+        kwargs = {"assigned": [[open_contact(7)]], "script": [(403, {})]}
+        with (
+            stand_in(**kwargs) as server,
+            handling(server) as operators,
+            pytest.raises(Refused, match=r"^403 No\.$"),
+        ):
+            work(operators, until=lambda: False)
+
+
 @pytest.mark.parametrize("arg", ["--rate=0", "--rate=nan", "--duration=-1", "--count=0"])
 def test_refuses_numbers_that_make_no_sense(arg):
     with pytest.raises(CommandError, match="must be"):
@@ -277,6 +372,30 @@ class TestRealServer:
         }  # fmt: skip
         assert re.search(rf"^ +3  {weight.operator.name}$", out, re.M)
         assert_promises_kept()
+
+    def test_contacts_are_closed_with_a_key_that_may(self):
+        weight = WeightFactory(operator__max_load=2)
+        real = AssignedContactFactory(operator=weight.operator, source=weight.source)
+        with running_server(workers=1) as server:
+            args = ["--url", f"http://127.0.0.1:{server.port}", "--rate=4", "--duration=5"]
+            out = run(*args, "--handling=0.1", "--key", make_key(can_manage=True))
+        closed = int(re.search(r"^Contacts closed: (\d+)$", out, re.M)[1])
+        assert closed >= 3  # one at a time fits beside the real one
+        assert Contact.objects.filter(status="closed").count() == closed
+        real.refresh_from_db()
+        assert real.status == "assigned"
+        assert "Nothing is closed" not in out
+        assert_promises_kept()
+
+    def test_key_that_may_not_close_posts_all_the_same(self):
+        weight = WeightFactory()
+        with running_server(workers=1) as server:
+            args = ["--url", f"http://127.0.0.1:{server.port}", "--rate=4", "--duration=4"]
+            out = run(*args, "--handling=0.1", "--key", make_key(source=weight.source))
+        assert out.count("Nothing is closed: 403 This key is for the contacts of one source.") == 1
+        assert "Contacts closed" not in out
+        assert not Contact.objects.filter(status="closed").exists()
+        assert Contact.objects.count() >= 14
 
     def test_key_of_one_source_posts_to_that_one(self):
         source = SourceFactory.create_batch(3)[1]

@@ -66,7 +66,7 @@ def check_problem(response):
     """Fail unless the answer is a problem document that agrees with its own headers."""
     assert response["Content-Type"] == PROBLEM
     problem = response.json()
-    assert problem.keys() - {"errors"} == MEMBERS
+    assert problem.keys() - {"errors", "contact"} == MEMBERS
     assert problem["status"] == response.status_code
     assert problem["type"] == f"/api/v1/docs#{problem['code']}"
     assert problem["title"]

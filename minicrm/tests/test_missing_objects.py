@@ -24,6 +24,8 @@ def api():
         ("/api/v1/distribution/config", "/api/v1/distribution/config/"),
         ("/api/v1/operators/1/", "/api/v1/operators/1"),
         ("/api/v1/sources/1/weights", "/api/v1/sources/1/weights/"),
+        ("/api/v1/contacts/1/close", "/api/v1/contacts/1/close/"),
+        ("/api/v1/operators/1/switch-off", "/api/v1/operators/1/switch-off/"),
         ("/api/v1/docs/", "/api/v1/docs"),
     ],
 )
@@ -74,6 +76,11 @@ def test_changes_of_objects_that_are_not_there(api, number):
         api.put(f"sources/{number}/weights/", {"operators": []}),
         api.patch(f"operator-sources/{number}", {"weight": 1}),
         api.delete(f"operator-sources/{number}"),
+        api.post(f"operators/{number}/switch-off/", {"open_contacts": "keep"}),
+        api.post(f"contacts/{number}/close/"),
+        api.post(f"contacts/{number}/reopen/"),
+        api.post(f"contacts/{number}/requeue/"),
+        api.post(f"contacts/{number}/reassign/", {"operator_id": 1}),
     ]:
         status, code, errors = refusal(response)
         assert (status, errors) == (404, {})
@@ -114,6 +121,11 @@ def test_objects_named_in_a_body_that_are_not_there(api):
         ("distribution/config/", {"POST"}),
         ("contacts/", {"GET", "POST"}),
         ("contacts/1", {"GET"}),
+        ("contacts/1/close/", {"POST"}),
+        ("contacts/1/reopen/", {"POST"}),
+        ("contacts/1/requeue/", {"POST"}),
+        ("contacts/1/reassign/", {"POST"}),
+        ("operators/1/switch-off/", {"POST"}),
         ("leads/", {"GET"}),
         ("leads/1", {"GET"}),
     ],

@@ -17,10 +17,15 @@ BODY = {"400", "411", "413", "415", "422"}
 ROUTES = {
     "/api/v1/contacts/": {"get", "post"},
     "/api/v1/contacts/{contact_id}": {"get"},
+    "/api/v1/contacts/{contact_id}/close/": {"post"},
+    "/api/v1/contacts/{contact_id}/reopen/": {"post"},
+    "/api/v1/contacts/{contact_id}/requeue/": {"post"},
+    "/api/v1/contacts/{contact_id}/reassign/": {"post"},
     "/api/v1/leads/": {"get"},
     "/api/v1/leads/{lead_id}": {"get"},
     "/api/v1/operators/": {"get", "post"},
     "/api/v1/operators/{operator_id}": {"get", "put", "patch"},
+    "/api/v1/operators/{operator_id}/switch-off/": {"post"},
     "/api/v1/sources/": {"get", "post"},
     "/api/v1/sources/{source_id}": {"get", "put", "patch"},
     "/api/v1/sources/{source_id}/weights/": {"get", "put"},
@@ -112,11 +117,25 @@ def test_bodies_are_json_that_knows_all_its_members(document, operations):
             assert schema["additionalProperties"] is False, name
 
 
+def test_body_of_a_move_may_be_left_out(operations):
+    required = {
+        name.removeprefix("POST /api/v1/contacts/{contact_id}"): operation["requestBody"][
+            "required"
+        ]
+        for name, operation in operations.items()
+        if name.startswith("POST /api/v1/contacts/{contact_id}/")
+    }
+    assert required == {"/close/": False, "/reopen/": False, "/requeue/": False, "/reassign/": True}
+
+
 def test_headers_are_described(operations):
-    post = operations["POST /api/v1/contacts/"]
-    [header] = [item for item in post["parameters"] if item["in"] == "header"]
-    assert (header["name"], header["required"]) == ("Idempotency-Key", False)
-    assert "Idempotency-Replayed" in post["responses"]["201"]["headers"]
+    for path, success in [
+        ("", "201"), ("{contact_id}/close/", "200"), ("{contact_id}/reassign/", "200"),
+    ]:  # fmt: skip
+        post = operations[f"POST /api/v1/contacts/{path}"]
+        [header] = [item for item in post["parameters"] if item["in"] == "header"]
+        assert (header["name"], header["required"]) == ("Idempotency-Key", False)
+        assert "Idempotency-Replayed" in post["responses"][success]["headers"]
     for name, operation in operations.items():
         assert "Retry-After" in operation["responses"]["429"]["headers"], name
         assert "Retry-After" in operation["responses"]["503"]["headers"], name

@@ -103,9 +103,13 @@ def test_key_without_the_right_to_manage():
         api.delete(f"operator-sources/{weight.pk}"),
         api.put(f"sources/{source.pk}/weights/", {"operators": []}),
         api.post("distribution/config/", {"source_id": source.pk, "operators": []}),
+        api.post(f"operators/{operator.pk}/switch-off/", {"open_contacts": "keep"}),
+        *(api.post(f"contacts/1/{move}/") for move in ("close", "reopen", "requeue")),
+        api.post("contacts/1/reassign/", {"operator_id": operator.pk}),
     ]:
         assert refusal(response) == (403, "key_may_not_manage", {}), response.request
     operator.refresh_from_db()
     weight.refresh_from_db()
     assert (operator.name, weight.weight, source.weights.count()) == ("As it was", 5, 0)
+    assert operator.is_active
     assert not Operator.objects.filter(name="New").exists()

@@ -1,4 +1,4 @@
-"""demo_traffic: made-up contacts for a running application, through its API."""
+"""demo_traffic: made-up contacts for a running application, and their end, through its API."""
 
 import os
 from argparse import ArgumentTypeError
@@ -9,18 +9,21 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from leads.demo.client import ApiClient, Refused, Unreachable, is_this_machine
+from leads.demo.handling import Handling
 from leads.demo.traffic import Traffic
 from minicrm.local_access import read_access
 
 MAX_RATE = 1_000.0
 MAX_SECONDS = 7 * 24 * 3600.0
 DEFAULT_SECONDS = 60.0
+DEFAULT_HANDLING = 30.0
 
 
 class Command(BaseCommand):
     help = (
-        "Send made-up contacts to a running Mini-CRM through its API, and say who got them. Ends"
-        " after a minute, or as told; Ctrl-C ends it earlier."
+        "Send made-up contacts to a running Mini-CRM through its API, and say who got them. With a"
+        " key that may manage, close them again after a while, as operators would; contacts that"
+        " are not made up are left alone. Ends after a minute, or as told; Ctrl-C ends it earlier."
     )
     requires_system_checks = []
 
@@ -59,6 +62,15 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="for how long, default %(default).0f",
         )
+        handling = parser.add_mutually_exclusive_group()
+        handling.add_argument(
+            "--handling",
+            type=_positive(MAX_SECONDS),
+            default=DEFAULT_HANDLING,
+            metavar="SECONDS",
+            help="after how long a contact is closed, on average, default %(default).0f",
+        )
+        handling.add_argument("--keep-open", action="store_true", help="close nothing")
         parser.add_argument(
             "--seed", type=int, metavar="N", help="the same contacts for the same N"
         )
@@ -69,7 +81,12 @@ class Command(BaseCommand):
     @no_translations
     def handle(self, **options: Any) -> None:
         client = _client(options)
-        traffic = Traffic(self.stdout, client, Random(options["seed"]))  # noqa: S311
+        traffic = Traffic(
+            self.stdout,
+            client,
+            Random(options["seed"]),  # noqa: S311
+            handling=_handling(client, options),
+        )
         try:
             traffic.find_sources(options["source"])
             seconds = MAX_SECONDS if options["count"] else options["duration"]
@@ -82,6 +99,14 @@ class Command(BaseCommand):
         finally:
             client.close()
         traffic.summarise()
+
+
+def _handling(client: ApiClient, options: dict[str, Any]) -> Handling | None:
+    if options["keep_open"]:
+        return None
+    # A generator of its own: how long things take must not change what is sent.
+    rng = Random(options["seed"])  # noqa: S311
+    return Handling(client, rng, seconds=options["handling"])
 
 
 def _client(options: dict[str, Any]) -> ApiClient:

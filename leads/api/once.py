@@ -1,0 +1,45 @@
+"""The `Idempotency-Key` header: a request that is sent again happens once."""
+
+import re
+from typing import Any
+
+from django.http import HttpRequest
+
+from distribution.authentication import key_of
+from leads.services.idempotency import Once
+from minicrm.errors import Invalid
+
+NAME = "Idempotency-Key"
+ALLOWED = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def described(example: str) -> dict[str, Any]:
+    """Return the header as the OpenAPI document has it; ninja does not know that we read it."""
+    header = {
+        "in": "header",
+        "name": NAME,
+        "required": False,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": (
+            "Your name for this request, in visible ASCII. Sent again with the same body, the"
+            " first answer comes again, with `Idempotency-Replayed: true`, and nothing happens"
+            " twice. Kept for at least 24 hours."
+        ),
+        "example": example,
+    }
+    return {"parameters": [header]}
+
+
+def once_of(request: HttpRequest, route: str) -> Once | None:
+    """Return the name under which the caller's key wants this done once; None for no wish.
+
+    Raises Invalid for a header that is no name.
+    """
+    key = request.headers.get(NAME)
+    if key is None:
+        return None
+    if not ALLOWED.fullmatch(key):
+        raise Invalid(
+            "bad_idempotency_key", "Must be 1 to 255 visible ASCII characters.", field=NAME
+        )
+    return Once(scope=f"api_key:{key_of(request).pk}:{route}", key=key)
