@@ -8,6 +8,7 @@ from ninja.security import HttpBearer
 from distribution.keys import authenticate
 from distribution.models import ApiKey
 from minicrm.problems import Problem
+from minicrm.transactions import retried_read
 
 
 class BearerKey(HttpBearer):
@@ -15,7 +16,7 @@ class BearerKey(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey:
         """Return the key's row; raises a `Problem` with 401 for anything but a live key."""
-        key = authenticate(token.strip())
+        key = retried_read(authenticate)(token.strip())
         if key is None:
             raise unauthorized("This key is unknown or revoked.")
         return key
@@ -46,4 +47,6 @@ def require_manage(request: HttpRequest) -> None:
     """Raise a `Problem` with 403 for a key that may not change the distribution."""
     require_all_sources(request)
     if not key_of(request).can_manage:
-        raise Problem(403, "key_may_not_manage", "This key may not change the distribution.")
+        raise Problem(
+            403, "key_may_not_manage", "This key may not change the distribution or move contacts."
+        )

@@ -165,7 +165,7 @@ def on_suspicious_request(request: HttpRequest, error: SuspiciousOperation) -> H
 @api.exception_handler(InterfaceError)
 @api.exception_handler(RunAgain)
 def on_database_failure(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Answer when the database is gone, or stayed busy through all tries; nothing was stored."""
+    """Answer when the database is gone, or stayed busy through all tries."""
     logger.error("The database failed: %s", type(error).__name__, exc_info=error)
     return problem_response(request, unavailable())
 

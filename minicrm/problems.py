@@ -87,6 +87,9 @@ def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
 
 
 def unavailable() -> Problem:
-    """Return the 503 for a database that is gone or too busy; nothing was stored."""
+    """Return the 503 for a database that is gone or too busy.
+
+    Nothing was done, unless it was the answer to a COMMIT that was lost.
+    """
     detail = "The database does not answer, or is too busy. Try again soon."
     return Problem(503, "unavailable", detail, headers={"Retry-After": "2"})

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
+from django.db.transaction import TransactionManagementError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,9 +36,13 @@ def is_sqlite_lock(error: BaseException) -> bool:
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the same transaction may well succeed when it is run again."""
+    """Whether the same transaction may well succeed when it is run again.
+
+    TransactionManagementError: going back to a savepoint failed, which Django keeps to itself until
+    it refuses the next statement.
+    """
     return (
-        isinstance(error, RunAgain)
+        isinstance(error, RunAgain | TransactionManagementError)
         or sqlstate(error) in RETRYABLE_SQLSTATES
         or is_sqlite_lock(error)
     )
@@ -51,16 +56,28 @@ def retried(func: Callable[P, R]) -> Callable[P, R]:
     """
 
     @functools.wraps(func)
+    def in_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
+        with transaction.atomic():
+            return func(*args, **kwargs)
+
+    return retried_read(in_transaction)
+
+
+def retried_read(func: Callable[P, R]) -> Callable[P, R]:
+    """Run `func`, which reads outside of any transaction, and again as `retried` does.
+
+    A transaction around it would make it wait for the one writer of SQLite.
+    """
+
+    @functools.wraps(func)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         if connection.in_atomic_block:
-            with transaction.atomic():
-                return func(*args, **kwargs)
+            return func(*args, **kwargs)
         give_up_at = time.monotonic() + RETRY_FOR_SECONDS
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                with transaction.atomic():
-                    return func(*args, **kwargs)
-            except (OperationalError, RunAgain) as error:
+                return func(*args, **kwargs)
+            except (OperationalError, RunAgain, TransactionManagementError) as error:
                 last = attempt == MAX_ATTEMPTS or time.monotonic() > give_up_at
                 if last or not is_retryable(error):
                     raise

@@ -15,7 +15,7 @@ from leads.services import Moved
 from leads.services.idempotency import run_once
 from minicrm.responses import responses
 from minicrm.schemas import LEFT_OUT, ObjectId, OptionalLine, RequestSchema
-from minicrm.transactions import retried
+from minicrm.transactions import retried, retried_read
 
 router = Router(tags=["Contacts"])
 
@@ -122,7 +122,8 @@ def _move(
     answer, replayed = retried(run_once)(once, given, work)
     if replayed:
         response["Idempotency-Replayed"] = "true"
-    rest: dict[str, Any] = Contact.objects.values(*NOT_KEPT).get(pk=contact_id)
+    # After the commit: a busy database must not make a move that is done look undone.
+    rest: dict[str, Any] = retried_read(Contact.objects.values(*NOT_KEPT).get)(pk=contact_id)
     return answer | rest
 
 

@@ -17,7 +17,7 @@ from leads.models import Assignment, Contact
 from leads.services.closing import by_hand
 from leads.services.periods import begin_periods, end_periods
 from leads.services.waiting import BATCH, drain, hand_over
-from minicrm.transactions import retried
+from minicrm.transactions import retried, retried_read
 
 
 class OpenContacts(StrEnum):
@@ -53,15 +53,21 @@ def switch_operator_off(
     update_operator(operator_id, actor=actor, is_active=False)
     moved, last_id = 0, 0
     while open_contacts != OpenContacts.KEEP:
-        batch = Contact.objects.assigned().filter(operator_id=operator_id, pk__gt=last_id)
-        contact_ids = list(batch.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        contact_ids = _next_batch(operator_id, last_id)
         if not contact_ids:
             break
         move = _requeue if open_contacts == OpenContacts.REQUEUE else _redistribute
         moved += move(operator_id, contact_ids, actor, rng)
         last_id = contact_ids[-1]
-    operator = Operator.objects.get(pk=operator_id)
+    operator = retried_read(Operator.objects.get)(pk=operator_id)
     return SwitchedOff(operator, moved, operator.current_load)
+
+
+@retried_read
+def _next_batch(operator_id: int, last_id: int) -> list[int]:
+    """Return the oldest of the operator's open contacts after that one."""
+    theirs = Contact.objects.assigned().filter(operator_id=operator_id, pk__gt=last_id)
+    return list(theirs.order_by("pk").values_list("pk", flat=True)[:BATCH])
 
 
 @retried
