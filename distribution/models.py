@@ -139,7 +139,8 @@ class ApiKey(models.Model):
     """A key that a bot calls the API with; only its prefix and SHA-256 are stored.
 
     Bound to one source it posts and reads that source's contacts, and nothing else; bound to none,
-    those of all. Only such a key may have the right to manage operators, sources, weights and contacts.
+    those of all. Only such a key may have the right to manage operators, sources, weights, and
+    contacts.
     """
 
     name = models.CharField(_("name"), max_length=NAME_LENGTH, validators=[validate_line])
@@ -247,6 +248,7 @@ class AuditEvent(models.Model):
     class Meta:
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
+        base_manager_name = "objects"  # else Django's own would have a way around
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["object_type", "object_id", "-id"], name="audit_event_of_object"),

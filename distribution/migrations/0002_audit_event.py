@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'audit event',
                 'verbose_name_plural': 'audit events',
                 'ordering': ['-id'],
+                'base_manager_name': 'objects',
                 'indexes': [models.Index(fields=['object_type', 'object_id', '-id'], name='audit_event_of_object'), models.Index(fields=['actor', '-id'], name='audit_event_by_actor')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('actor', ''), _negated=True), name='audit_event_has_actor')],
             },

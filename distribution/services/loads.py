@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from distribution.models import Operator
 from distribution.services.locks import lock_operators_and_their_sources
+from distribution.services.operators import record_operator
 from distribution.signals import announce
 from minicrm.transactions import retried
 
@@ -27,6 +28,11 @@ def recount_load(
         return None
     if repair:
         Operator.objects.filter(pk=operator_id).update(current_load=counted)
-        while not announce(source_ids=source_ids, operator_ids=[operator_id], actor=actor):
+        before, after = {"current_load": load}, {"current_load": counted}
+        record_operator("changed", operator, actor=actor, before=before, after=after)
+        cause = {"change": "load", "operator_id": operator_id}
+        while not announce(
+            source_ids=source_ids, operator_ids=[operator_id], actor=actor, cause=cause
+        ):
             pass
     return load, counted

@@ -54,7 +54,10 @@ def _update(operator_id: int, *, actor: str, changes: OperatorChanges) -> tuple[
     _write(operator, changes)
     finished = True
     if _is_free(operator) and not was_free:
-        finished = announce(source_ids=source_ids, operator_ids=[operator_id], actor=actor)
+        cause = {"change": "operator", "operator_id": operator_id}
+        finished = announce(
+            source_ids=source_ids, operator_ids=[operator_id], actor=actor, cause=cause
+        )
         operator.refresh_from_db(fields=["current_load"])
     if not finished:
         # The limit may rise to the places that are taken by now; everything else is put back.

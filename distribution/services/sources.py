@@ -46,7 +46,8 @@ def _update(source_id: int, *, actor: str, changes: SourceChanges) -> tuple[Sour
     _write(source, changes)
     finished = True
     if source.is_active and not before["is_active"]:
-        finished = announce(source_ids=[source_id], operator_ids=None, actor=actor)
+        cause = {"change": "source", "source_id": source_id}
+        finished = announce(source_ids=[source_id], operator_ids=None, actor=actor, cause=cause)
     if not finished:
         _write(source, before)
     record_source("changed", source, actor=actor, before=before, after=facts_of(source))

@@ -170,7 +170,10 @@ def _announce_raised(
 ) -> bool:
     """Offer the places of those whose weight was raised; say whether all was done (`announce`)."""
     raised = [one for one, weight in after.items() if weight > before.get(one, 0)]
-    return not raised or announce(source_ids=[source_id], operator_ids=raised, actor=actor)
+    cause = {"change": "weights", "source_id": source_id}
+    return not raised or announce(
+        source_ids=[source_id], operator_ids=raised, actor=actor, cause=cause
+    )
 
 
 def record_weights(

@@ -148,6 +148,7 @@ ATTEMPTS = {
     "save": changed_by_save,
     "save with fields": lambda event: event.save(update_fields=["actor"]),
     "update": lambda event: AuditEvent.objects.update(actor="user:2"),
+    "update around the manager": lambda event: AuditEvent._base_manager.update(actor="user:2"),
     "update of some": lambda event: AuditEvent.objects.filter(pk=event.pk).update(actor="x"),
     "update_or_create": lambda event: AuditEvent.objects.update_or_create(
         pk=event.pk, defaults={"actor": "user:2"}

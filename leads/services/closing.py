@@ -4,14 +4,20 @@ from random import Random
 
 from django.utils import timezone
 
-from distribution.models import Operator
-from distribution.services import Claim, claim_operator, give_up_places
+from distribution.services import claim_operator
 from distribution.services.assignment import SYSTEM_RANDOM
 from distribution.services.locks import lock_operators_and_their_sources
 from leads.models import Assignment, Contact
-from leads.services.moves import Moved, change, checked_reason, read, refuse_stale
+from leads.services.moves import (
+    Moved,
+    change,
+    checked_reason,
+    operators_of,
+    read,
+    refuse_stale,
+)
 from leads.services.periods import begin_periods, end_periods
-from leads.services.waiting import drain
+from leads.services.waiting import hand_on_places
 from minicrm.transactions import retried
 
 Status = Contact.Status
@@ -34,7 +40,8 @@ def close_contact(
     now = timezone.now()
     change(contact, status=Status.CLOSED, closed_at=now)
     end_periods([contact.pk], ended_as=Assignment.End.CLOSED, actor=actor, now=now, reason=reason)
-    assigned = free_places_of(operators, source_ids, actor=actor)
+    cause = {"move": "close", "contact_id": contact.pk}
+    assigned = hand_on_places(operators, source_ids, actor=actor, cause=cause)
     return Moved(read(contact_id), changed=True, assigned=assigned)
 
 
@@ -60,7 +67,7 @@ def reopen_contact(
     claim = claim_operator(
         source_id=contact.source_id,
         actor=actor,
-        last_operator_id=contact.operator_id,
+        last_operator_id=_last_operator(contact),
         rng=rng,
     )
     claim.decision["reason"] = reason
@@ -77,23 +84,7 @@ def reopen_contact(
     return Moved(read(contact_id), changed=True)
 
 
-def operators_of(contact: Contact) -> list[int]:
-    """Return the operator whose place an open contact takes, if any."""
-    return [] if contact.operator_id is None else [contact.operator_id]
-
-
-def free_places_of(operators: dict[int, Operator], source_ids: set[int], *, actor: str) -> int:
-    """Give up one place with each of these operators, and hand it on; return how many were.
-
-    The caller holds the rows of the operators, and of their sources.
-    """
-    give_up_places(dict.fromkeys(operators, 1))
-    return drain(source_ids=source_ids, operator_ids=operators.keys(), actor=actor).assigned
-
-
-def by_hand(
-    method: Assignment.Method, operator_id: int | None, *, actor: str, **facts: object
-) -> Claim:
-    """Return the record of a choice that nobody drew: who made it, and what they said."""
-    decision = {"method": str(method), "by": actor, "operator_id": operator_id, **facts}
-    return Claim(operator_id, decision)
+def _last_operator(contact: Contact) -> int | None:
+    """Return who had the contact last, if anybody, also if it was put back into the queue since."""
+    periods = contact.assignments.filter(operator__isnull=False).order_by("-pk")
+    return periods.values_list("operator_id", flat=True).first()

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db.models import F
 
-from leads.models import REASON_LENGTH, Contact
+from distribution.services import Claim
+from leads.models import REASON_LENGTH, Assignment, Contact
 from minicrm.errors import Conflict, Invalid, NotFound
 from minicrm.text import clean_line, forbidden_character
 from minicrm.transactions import RunAgain
@@ -81,6 +82,19 @@ def checked_reason(reason: str, *, needed: bool = False) -> str:
             "too_long", f"A reason has at most {REASON_LENGTH} characters.", field="reason"
         )
     return reason
+
+
+def operators_of(contact: Contact) -> list[int]:
+    """Return the operator whose place an open contact takes, if any."""
+    return [] if contact.operator_id is None else [contact.operator_id]
+
+
+def by_hand(
+    method: Assignment.Method, operator_id: int | None, *, actor: str, **facts: object
+) -> Claim:
+    """Return the record of a choice that nobody drew: who made it, and what they said."""
+    decision = {"method": str(method), "by": actor, "operator_id": operator_id, **facts}
+    return Claim(operator_id, decision)
 
 
 def change(contact: Contact, **values: Any) -> None:

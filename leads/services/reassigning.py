@@ -11,18 +11,21 @@ from distribution.services.free_places import available_operators
 from distribution.services.locks import lock_operators, lock_operators_and_their_sources
 from distribution.services.operators import operator_not_found
 from leads.models import Assignment, Contact
-from leads.services.closing import by_hand, free_places_of, operators_of
 from leads.services.moves import (
     Moved,
+    by_hand,
     change,
     changed_meanwhile,
     checked_reason,
+    operators_of,
+    present_state,
     read,
     refuse_closed,
     refuse_stale,
 )
 from leads.services.periods import begin_periods, end_periods
-from leads.services.waiting import drain
+from leads.services.waiting import drain, hand_on_places
+from minicrm.errors import Conflict
 from minicrm.transactions import retried
 
 End = Assignment.End
@@ -60,8 +63,9 @@ def requeue_contact(
     end_periods([contact.pk], ended_as=End.REQUEUED, actor=actor, now=now, reason=reason)
     begin_periods([(contact.pk, by_hand(Method.QUEUED, None, actor=actor))], now=now)
     give_up_places(dict.fromkeys(last_operator, 1))
+    cause = {"move": "requeue", "contact_id": contact.pk}
     drained = drain(
-        source_ids=source_ids | queue, operator_ids=operators.keys(), actor=actor, rng=rng
+        source_ids=source_ids | queue, operator_ids=operators, actor=actor, cause=cause, rng=rng
     )
     contact = read(contact_id)
     others = drained.assigned - (contact.operator_id is not None)
@@ -97,7 +101,8 @@ def reassign_contact(
     if receiver is None:
         raise operator_not_found(operator_id, field="operator_id")
     _give(contact, receiver, actor=actor, over_limit=over_limit, reason=reason)
-    assigned = free_places_of(operators, source_ids, actor=actor)
+    cause = {"move": "reassign", "contact_id": contact.pk}
+    assigned = hand_on_places(operators, source_ids, actor=actor, cause=cause)
     return Moved(read(contact_id), changed=True, assigned=assigned)
 
 
@@ -123,14 +128,25 @@ def take_next_contact(
         raise operator_not_found(operator_id, field="operator_id")
     contact = _oldest_waiting(operator, source_id)
     if expected_id is not None and (contact is None or contact.pk != expected_id):
-        expected = read(expected_id)
-        if expected.operator_id != operator_id or expected.status == Contact.Status.CLOSED:
-            raise changed_meanwhile(expected)
-        return Moved(expected, changed=False)
+        return _taken_before(expected_id, operator_id)
     if contact is None:
         return None
     _give(contact, operator, actor=actor, over_limit=over_limit, reason=reason)
     return Moved(read(contact.pk), changed=True)
+
+
+def _taken_before(expected_id: int, operator_id: int) -> Moved:
+    """Return the contact that was expected to be next if the operator has it; else refuse."""
+    expected = read(expected_id)
+    if expected.status == Contact.Status.WAITING:
+        raise Conflict(
+            "contact_not_next",
+            f"Contact {expected_id} is not the one that has waited longest.",
+            present=present_state(expected),
+        )
+    if expected.operator_id != operator_id or expected.status == Contact.Status.CLOSED:
+        raise changed_meanwhile(expected)
+    return Moved(expected, changed=False)
 
 
 def _oldest_waiting(operator: Operator, source_id: int | None) -> Contact | None:

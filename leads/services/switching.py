@@ -14,7 +14,7 @@ from distribution.services.assignment import SYSTEM_RANDOM
 from distribution.services.free_places import available_operators
 from distribution.services.locks import lock_operators, lock_sources
 from leads.models import Assignment, Contact
-from leads.services.closing import by_hand
+from leads.services.moves import by_hand
 from leads.services.periods import begin_periods, end_periods
 from leads.services.waiting import BATCH, drain, hand_over
 from minicrm.transactions import retried, retried_read
@@ -47,7 +47,7 @@ def switch_operator_off(
     """Switch an operator off, and do with their open contacts what is chosen, oldest first.
 
     Contacts move in batches, each in a transaction of its own, after the switch: whoever is
-    interrupted repeats it and goes on. It stops when somebody switches the operator on meanwhile.
+    interrupted repeats it and goes on. It stops when it finds the operator switched on again.
     Raises NotFound.
     """
     update_operator(operator_id, actor=actor, is_active=False)
@@ -57,7 +57,10 @@ def switch_operator_off(
         if not contact_ids:
             break
         move = _requeue if open_contacts == OpenContacts.REQUEUE else _redistribute
-        moved += move(operator_id, contact_ids, actor, rng)
+        count = move(operator_id, contact_ids, actor, rng)
+        if count is None:
+            break
+        moved += count
         last_id = contact_ids[-1]
     operator = retried_read(Operator.objects.get)(pk=operator_id)
     return SwitchedOff(operator, moved, operator.current_load)
@@ -71,11 +74,18 @@ def _next_batch(operator_id: int, last_id: int) -> list[int]:
 
 
 @retried
-def _requeue(operator_id: int, contact_ids: Collection[int], actor: str, rng: Random) -> int:
-    """Put these contacts of the operator into the queue, serve it, and return how many."""
+def _requeue(operator_id: int, contact_ids: Collection[int], actor: str, rng: Random) -> int | None:
+    """Put these contacts of the operator into the queue, serve it, and return how many.
+
+    None, and nothing done, when the operator is on again. No more contacts become available to
+    others than a drain assigns at once, as BATCH is the smaller number.
+    """
     source_ids = _sources(contact_ids)
     lock_sources(queueing=source_ids, freeing=())
-    contacts, others = _hold(operator_id, contact_ids, source_ids)
+    held = _hold(operator_id, contact_ids, source_ids)
+    if held is None:
+        return None
+    contacts, others = held
     moving = [contact.pk for contact in contacts]
     Contact.objects.filter(pk__in=moving).update(
         status=Contact.Status.WAITING,
@@ -88,15 +98,24 @@ def _requeue(operator_id: int, contact_ids: Collection[int], actor: str, rng: Ra
     queued = by_hand(Assignment.Method.QUEUED, None, actor=actor, operator_off=operator_id)
     begin_periods([(contact_id, queued) for contact_id in moving], now=now)
     give_up_places({operator_id: len(moving)})
-    drain(source_ids=source_ids, operator_ids=others, actor=actor, rng=rng)
+    cause = {"change": "operator_off", "operator_id": operator_id}
+    drain(source_ids=source_ids, operator_ids=others, actor=actor, cause=cause, rng=rng)
     return len(moving)
 
 
 @retried
-def _redistribute(operator_id: int, contact_ids: Collection[int], actor: str, rng: Random) -> int:
-    """Give those of these contacts that others can take to them; return how many."""
+def _redistribute(
+    operator_id: int, contact_ids: Collection[int], actor: str, rng: Random
+) -> int | None:
+    """Give those of these contacts that others can take to them; return how many.
+
+    None, and nothing done, when the operator is on again.
+    """
     source_ids = _sources(contact_ids)
-    contacts, others = _hold(operator_id, contact_ids, source_ids)
+    held = _hold(operator_id, contact_ids, source_ids)
+    if held is None:
+        return None
+    contacts, others = held
     places = FreePlaces(source_ids, operator_ids=others, rng=rng)
     method = str(Assignment.Method.REDISTRIBUTION)
     claims = [
@@ -118,15 +137,15 @@ def _sources(contact_ids: Collection[int]) -> set[int]:
 
 def _hold(
     operator_id: int, contact_ids: Collection[int], source_ids: Collection[int]
-) -> tuple[list[Contact], set[int]]:
+) -> tuple[list[Contact], set[int]] | None:
     """Lock the operator and all who could take over; return the contacts that are still theirs.
 
-    Nobody can take an assigned contact away without the operator's row. If the operator is on
-    again, no contact is touched.
+    Nobody can take an assigned contact away without the operator's row. None when the operator is
+    on again.
     """
     operators = lock_operators({operator_id, *available_operators(source_ids)})
     operator = operators.pop(operator_id)
     if operator.is_active:
-        return [], set(operators)
+        return None
     theirs = Contact.objects.assigned().filter(operator_id=operator_id, pk__in=contact_ids)
     return list(theirs.order_by("pk")), set(operators)

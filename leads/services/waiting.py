@@ -1,7 +1,7 @@
 """The queue: handing free places to the contacts that have waited longest."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
-from distribution.models import Source
-from distribution.services import Claim, FreePlaces
+from distribution.models import Operator, Source
+from distribution.services import Claim, FreePlaces, give_up_places
 from distribution.services.assignment import SYSTEM_RANDOM
 from distribution.services.locks import share_sources
 from leads.models import Assignment, Contact
@@ -18,7 +18,9 @@ from leads.services.periods import begin_periods, end_periods
 from minicrm.transactions import retried
 
 BATCH = 100  # one by one, a contact in the queue costs 20 times as much
-AT_ONCE = 500  # contacts; how much one transaction assigns, so that nobody waits long for its locks
+# Contacts; how much one transaction assigns, so that nobody waits long for its locks. Not below
+# BATCH: switching off puts so many into the queue in one transaction, and relies on one drain.
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,12 @@ def assign_freed_places(
     source_ids: Collection[int],
     operator_ids: Collection[int] | None,
     actor: str,
+    cause: Mapping[str, Any],
     **_: Any,
 ) -> bool:
     """Receiver of `capacity_freed`: assign, in the sender's transaction and under its locks."""
-    return drain(source_ids=source_ids, operator_ids=operator_ids, actor=actor).finished
+    drained = drain(source_ids=source_ids, operator_ids=operator_ids, actor=actor, cause=cause)
+    return drained.finished
 
 
 def assign_waiting(*, actor: str, rng: Random = SYSTEM_RANDOM) -> int:
@@ -53,11 +57,28 @@ def assign_waiting(*, actor: str, rng: Random = SYSTEM_RANDOM) -> int:
             return assigned
 
 
+def hand_on_places(
+    operators: Mapping[int, Operator],
+    source_ids: Collection[int],
+    *,
+    actor: str,
+    cause: Mapping[str, Any],
+) -> int:
+    """Give up one place with each of these operators, and hand it on; return how many were.
+
+    The caller holds the rows of the operators, and of their sources.
+    """
+    give_up_places(dict.fromkeys(operators, 1))
+    drained = drain(source_ids=source_ids, operator_ids=operators, actor=actor, cause=cause)
+    return drained.assigned
+
+
 @retried
 def _sweep(*, actor: str, rng: Random) -> Drained:
     source_ids = list(Source.objects.values_list("pk", flat=True))
     share_sources(source_ids)
-    return drain(source_ids=source_ids, operator_ids=None, actor=actor, rng=rng)
+    cause = {"sweep": True}
+    return drain(source_ids=source_ids, operator_ids=None, actor=actor, cause=cause, rng=rng)
 
 
 def drain(
@@ -65,13 +86,15 @@ def drain(
     source_ids: Collection[int],
     operator_ids: Collection[int] | None,
     actor: str,
+    cause: Mapping[str, Any],
     rng: Random = SYSTEM_RANDOM,
 ) -> Drained:
     """Assign waiting contacts of the sources, oldest first, until nobody can take one more.
 
     The caller holds the sources' rows, so the queue cannot grow unseen, and the rows of the
     operators whose places are handed out; None stands for all operators of the sources. Another
-    transaction that frees places may be emptying the queue at the same time.
+    transaction that frees places may be emptying the queue at the same time. `cause` goes into the
+    decision records: what freed the places.
     """
     queue = Contact.objects.waiting().filter(source_id__in=source_ids)
     queued_sources = _with_a_queue(source_ids)
@@ -84,7 +107,7 @@ def drain(
         oldest = takeable.select_for_update(of=("self",)).order_by("pk")
         batch = list(oldest[: min(BATCH, AT_ONCE - assigned, places.count())])
         if batch:
-            assigned += _assign(batch, places, actor=actor)
+            assigned += _assign(batch, places, actor=actor, cause=cause)
         elif not takeable.exists():
             break
         # Else we waited for others to commit, and the rows they left are not the ones we asked
@@ -101,12 +124,16 @@ def _with_a_queue(source_ids: Collection[int]) -> list[int]:
     return list(sources.values_list("pk", flat=True))
 
 
-def _assign(batch: list[Contact], places: FreePlaces, *, actor: str) -> int:
+def _assign(
+    batch: list[Contact], places: FreePlaces, *, actor: str, cause: Mapping[str, Any]
+) -> int:
     claims = [
         (contact, claim)
         for contact in batch
         if (claim := places.claim(source_id=contact.source_id, method="drain", actor=actor))
     ]
+    for _, claim in claims:
+        claim.decision["freed_by"] = cause
     places.save()
     hand_over(claims, ended_as=Assignment.End.ASSIGNED, actor=actor)
     return len(claims)

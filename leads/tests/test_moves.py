@@ -60,6 +60,8 @@ class TestClose:
         assert state(first) == ("assigned", weight.operator_id)
         assert state(second) == ("waiting", None)
         assert load(weight.operator) == 1
+        cause = Assignment.objects.get(contact=first, ended_at=None).decision["freed_by"]
+        assert cause == {"move": "close", "contact_id": contact.pk}
         ended = Assignment.objects.get(contact=contact)
         assert (ended.ended_as, ended.ended_by, ended.end_reason) == (
             "closed", "user:1", "answered",
@@ -141,6 +143,19 @@ class TestReopen:
         assert state(contact) == ("assigned", weight.operator_id)
         assert state(younger) == ("waiting", None)
         assert_promises_kept()
+
+    def test_remembers_the_last_operator_of_a_contact_that_was_closed_in_the_queue(self):
+        source = SourceFactory()
+        last = WeightFactory(source=source, weight=1).operator
+        WeightFactory(source=source, weight=10_000, operator__max_load=0)
+        contact = AssignedContactFactory(source=source, operator=last)
+        Operator.objects.filter(pk=last.pk).update(is_active=False)
+        requeue_contact(contact.pk, actor="test")
+        close_contact(contact.pk, actor="test")
+        Operator.objects.update(is_active=True, max_load=10)
+        reopen_contact(contact.pk, actor="test")
+        assert state(contact) == ("assigned", last.pk)
+        assert periods(contact)[-1] == ("reopening", last.pk, "")
 
     def test_again_changes_nothing(self):
         weight = WeightFactory()
@@ -307,14 +322,18 @@ class TestTakeNext:
 
     def test_twice_with_the_contact_expected_gives_it_once(self):
         operator = OperatorFactory()
-        first, second = WaitingContactFactory.create_batch(2, source=SourceFactory())
+        first, second, third = WaitingContactFactory.create_batch(3, source=SourceFactory())
         ask = {"actor": "test", "source_id": first.source_id, "expected_id": first.pk}
         assert take_next_contact(operator.pk, **ask).changed
         assert not take_next_contact(operator.pk, **ask).changed
         assert state(second) == ("waiting", None)
         with pytest.raises(Conflict) as refusal:
             take_next_contact(OperatorFactory().pk, **ask)
+        assert refusal.value.code == "contact_changed"
         assert refusal.value.present["operator_id"] == operator.pk
+        with pytest.raises(Conflict) as refusal:
+            take_next_contact(operator.pk, **ask | {"expected_id": third.pk})
+        assert refusal.value.code == "contact_not_next"
 
     def test_over_the_limit_needs_a_reason(self, full):
         weight, _ = full

@@ -17,7 +17,7 @@ from django.utils import timezone
 from distribution.models import Operator, Source
 from distribution.services import assignment, give_up_places, locks
 from leads.models import Assignment, Contact
-from leads.services import assign_waiting, closing, register_contact, switching
+from leads.services import assign_waiting, closing, register_contact, switching, waiting
 from leads.services.moves import Moved
 from leads.services.periods import end_periods
 from leads.services.waiting import Drained, drain
@@ -149,7 +149,7 @@ def test_a_close_that_reads_outside_of_its_transaction_is_caught(monkeypatch, as
             here.update(status="closed", closed_at=now, version=F("version") + 1)
             end_periods([contact_id], ended_as=Assignment.End.CLOSED, actor="test", now=now)
             give_up_places({contact.operator_id: 1})
-            drain(source_ids=[contact.source_id], operator_ids=None, actor="test")
+            drain(source_ids=[contact.source_id], operator_ids=None, actor="test", cause={})
         contact.refresh_from_db()
         return Moved(contact, changed=True)
 
@@ -160,7 +160,7 @@ def test_a_close_that_reads_outside_of_its_transaction_is_caught(monkeypatch, as
 
 
 def test_a_close_that_does_not_hand_its_place_on_is_caught(monkeypatch, assert_caught):
-    monkeypatch.setattr(closing, "drain", lambda **kwargs: Drained(0, finished=True))
+    monkeypatch.setattr(waiting, "drain", lambda **kwargs: Drained(0, finished=True))
     assert_caught("close", "close", match=NOBODY_CARED)
     assert_rounds_catch_it()
 

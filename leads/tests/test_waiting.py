@@ -1,6 +1,6 @@
 import pytest
 
-from distribution.models import Operator
+from distribution.models import AuditEvent, Operator
 from distribution.services import (
     add_weight,
     recount_load,
@@ -23,29 +23,33 @@ def assigned_ids():
 
 
 @pytest.mark.parametrize(
-    ("facts", "free"),
+    ("facts", "free", "cause"),
     [
         (
             {"operator__is_active": False},
             lambda weight: update_operator(weight.operator_id, is_active=True, actor="test"),
+            "operator",
         ),
         (
             {"operator__max_load": 0},
             lambda weight: update_operator(weight.operator_id, max_load=2, actor="test"),
+            "operator",
         ),
-        ({"weight": 0}, lambda weight: update_weight(weight.pk, weight=1, actor="test")),
+        ({"weight": 0}, lambda weight: update_weight(weight.pk, weight=1, actor="test"), "weights"),
         (
             {"weight": 0},
             lambda weight: replace_weights(weight.source_id, {weight.operator_id: 3}, actor="test"),
+            "weights",
         ),
         (
             {"source__is_active": False},
             lambda weight: update_source(weight.source_id, is_active=True, actor="test"),
+            "source",
         ),
     ],
     ids=["operator on", "limit raised", "weight raised", "set replaced", "source on"],
 )
-def test_freed_places_go_to_the_oldest_waiting_contacts(facts, free):
+def test_freed_places_go_to_the_oldest_waiting_contacts(facts, free, cause):
     weight = WeightFactory(**({"operator__max_load": 2} | facts))
     waiting = WaitingContactFactory.create_batch(3, source=weight.source)
     free(weight)
@@ -54,6 +58,7 @@ def test_freed_places_go_to_the_oldest_waiting_contacts(facts, free):
     assignment = Assignment.objects.filter(method="drain").first()
     assert (assignment.method, assignment.decision["by"]) == ("drain", "test")
     assert assignment.decision["candidates"][0]["load"] == 0
+    assert assignment.decision["freed_by"]["change"] == cause
     assert list(check_loads(repair=False, actor="test")) == []
 
 
@@ -123,6 +128,8 @@ def test_reports_a_load_that_is_not_the_number_of_open_contacts():
     assert list(check_loads(repair=False, actor="test")) == wrong
     assert Operator.objects.get().current_load == 2
     assert list(check_loads(repair=True, actor="test")) == wrong
+    repaired = AuditEvent.objects.get()
+    assert (repaired.before, repaired.after) == ({"current_load": 2}, {"current_load": 1})
     assert list(check_loads(repair=False, actor="test")) == []
     # The place that the wrong load had hidden went to the contact that waited for it.
     assert assigned_ids() == [contact.pk, waiting.pk]
