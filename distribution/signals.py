@@ -20,8 +20,8 @@ def announce(
     """Offer the free places of operators to whoever waits in the sources; say whether all was done.
 
     The caller has locked the sources and the operators; None stands for all operators of the
-    sources. `cause` goes into the decision records: what freed the places. False means that a receiver stopped at as much as one transaction should do, and said
-    so by returning False.
+    sources. `cause` goes into the decision records: what freed the places. False means that a
+    receiver stopped at as much as one transaction should do, and said so by returning False.
     """
     answers: list[tuple[Any, Any]] = capacity_freed.send(
         sender=None, source_ids=source_ids, operator_ids=operator_ids, actor=actor, cause=cause
