@@ -113,8 +113,10 @@ def on_service_error(request: HttpRequest, error: ServiceError) -> HttpResponse:
     errors = []
     if error.field is not None:
         errors = [{"field": error.field, "code": error.code, "message": error.message}]
+    # So far only contacts have a state that callers must have read.
+    extensions = {"contact": dict(error.present)} if error.present else {}
     problem = Problem(
-        status, error.code, error.message, errors=errors, headers=headers, contact=error.present
+        status, error.code, error.message, errors=errors, headers=headers, extensions=extensions
     )
     return problem_response(request, problem)
 

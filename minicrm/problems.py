@@ -21,17 +21,8 @@ class FieldError(Schema):
     message: str = Field(description="For people")
 
 
-class PresentContact(Schema):
-    """A contact as it is now, told to who believed something else of it."""
-
-    id: int
-    status: str
-    operator_id: int | None
-    version: int
-
-
 class ProblemOut(Schema):
-    """The body of every error answer."""
+    """The body of every error answer; some kinds of error have members of their own besides."""
 
     type: str = Field(description="A reference that names this kind of error")
     title: str = Field(description="The status in words")
@@ -40,13 +31,13 @@ class ProblemOut(Schema):
     code: str = Field(description="Stable, for programs")
     request_id: str = Field(description="Also in the `X-Request-ID` header and in the server's log")
     errors: list[FieldError] | None = Field(None, description="With 404, 409 and 422: the fields")
-    contact: PresentContact | None = Field(
-        None, description="With 409 `contact_changed` and `contact_closed`: the contact as it is"
-    )
 
 
 class Problem(Exception):
-    """Raised anywhere under the API to answer with an error."""
+    """Raised anywhere under the API to answer with an error.
+
+    `extensions` are members of the body besides the common ones (RFC 9457, 3.2).
+    """
 
     def __init__(
         self,
@@ -56,7 +47,7 @@ class Problem(Exception):
         *,
         errors: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
-        contact: Mapping[str, Any] | None = None,
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -64,12 +55,12 @@ class Problem(Exception):
         self.detail = detail
         self.errors = list(errors)
         self.headers = dict(headers or {})
-        self.contact = dict(contact or {})
+        self.extensions = dict(extensions or {})
 
 
 def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
     """Return the answer that a `Problem` stands for."""
-    body: dict[str, Any] = {
+    body: dict[str, Any] = problem.extensions | {
         "type": TYPE_PREFIX + problem.code,
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
@@ -79,8 +70,6 @@ def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
     }
     if problem.errors:
         body["errors"] = problem.errors
-    if problem.contact:
-        body["contact"] = problem.contact
     return JsonResponse(
         body, status=problem.status, content_type=MEDIA_TYPE, headers=problem.headers
     )

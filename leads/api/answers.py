@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from distribution.api.operators import OperatorOut
 from leads.models import Assignment, Contact
 from leads.timeline import Event, Kind
+from minicrm.problems import ProblemOut
 
 
 class ContactReceipt(Schema):
@@ -51,6 +52,35 @@ class MovedOut(ContactNow):
     changed: bool = Field(
         examples=[True], description="false: it was so already, and nothing was done"
     )
+    assigned: int = Field(
+        examples=[0], description="How many waiting contacts got the places that this freed"
+    )
+
+
+class TakenOut(Schema):
+    """The contact that an operator was given out of the queue."""
+
+    contact: MovedOut | None = Field(description="null when nothing waits")
+
+
+class PresentContact(Schema):
+    """A contact as it is now, told to who believed something else of it."""
+
+    id: int
+    status: Contact.Status
+    operator_id: int | None
+    version: int
+
+
+class MoveProblemOut(ProblemOut):
+    """The body of an answer that refuses a move for how things are now."""
+
+    contact: PresentContact | None = Field(
+        None,
+        description=(
+            "With `contact_changed`, `contact_closed` and `contact_not_next`: the contact as it is"
+        ),
+    )
 
 
 class EventOut(Schema):
@@ -60,7 +90,10 @@ class EventOut(Schema):
     at: datetime
     by: str = Field(
         examples=["api_key:1"],
-        description="Who did it: `user:…`, `api_key:…` or a command; empty where nobody noted it",
+        description=(
+            "Who did it: `user:…`, `api_key:…` or a command; empty where nobody noted it, and for"
+            " keys that are bound to a source"
+        ),
     )
     operator_id: int | None = Field(examples=[1], description="Who has it after this; or nobody")
     operator: str | None = Field(examples=["Operator 1"])
@@ -69,7 +102,12 @@ class EventOut(Schema):
     method: Assignment.Method | None = Field(
         examples=["drain"], description="How it was decided; null where there was nothing to decide"
     )
-    reason: str = Field(examples=["On holiday"], description="What whoever did it gave as reason")
+    reason: str = Field(
+        examples=["On holiday"],
+        description=(
+            "What whoever did it gave as reason; empty for keys that are bound to a source"
+        ),
+    )
     decision: dict[str, JsonValue] | None = Field(
         description=(
             "Who could have had it, with weights, loads and limits, who could not and why; null"
@@ -98,17 +136,17 @@ def contact_answer(contact: Contact) -> dict[str, Any]:
     return ContactOut.from_orm(contact).model_dump()
 
 
-def event_answer(event: Event, *, with_decision: bool) -> dict[str, Any]:
-    """Return an event as values of `EventOut`."""
+def event_answer(event: Event, *, internal: bool) -> dict[str, Any]:
+    """Return an event as values of `EventOut`; what only insiders may know, if `internal`."""
     return {
         "event": event.kind,
         "at": event.at,
-        "by": event.by,
+        "by": event.by if internal else "",
         "operator_id": event.operator and event.operator.pk,
         "operator": event.operator and event.operator.name,
         "from_operator_id": event.from_operator and event.from_operator.pk,
         "from_operator": event.from_operator and event.from_operator.name,
         "method": event.method or None,
-        "reason": event.reason,
-        "decision": event.decision if with_decision else None,
+        "reason": event.reason if internal else "",
+        "decision": event.decision if internal else None,
     }

@@ -21,7 +21,7 @@ from leads.models import Contact, ContactQuerySet
 from leads.schemas import ContactIn
 from leads.services import ContactRequest, register_contact
 from leads.services.registration import checked_keys
-from leads.timeline import timeline_of
+from leads.timeline import history_of
 from minicrm.errors import Invalid, NotFound
 from minicrm.pagination import Page, paginate, refuse_unknown_parameters
 from minicrm.responses import responses
@@ -99,13 +99,14 @@ def get_contact(
     contact = _visible(request).filter(pk=contact_id).first()
     if contact is None:
         raise NotFound("contact_not_found", f"There is no contact {contact_id}.")
-    answer = contact_answer(contact)
-    if query.include == Include.HISTORY:
-        # Decisions tell of operators' weights and loads: too much for a bot.
-        for_all = key_of(request).source_id is None
-        events = timeline_of(contact)
-        answer["history"] = [event_answer(event, with_decision=for_all) for event in events]
-    return answer
+    if query.include != Include.HISTORY:
+        return contact_answer(contact)
+    contact, events = history_of(contact)
+    # Decisions tell of operators' weights and loads, reasons of whatever people wrote for one
+    # another: too much for a bot.
+    internal = key_of(request).source_id is None
+    history = [event_answer(event, internal=internal) for event in events]
+    return contact_answer(contact) | {"history": history}
 
 
 def _source_id(request: HttpRequest, given: int | None) -> int:

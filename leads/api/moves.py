@@ -8,22 +8,19 @@ from ninja import Field, Router
 
 from distribution.authentication import actor_of, require_manage
 from leads import services
-from leads.api.answers import MovedOut, contact_answer
-from leads.api.once import described, once_of
-from leads.models import REASON_LENGTH, Contact
+from leads.api.answers import MovedOut, MoveProblemOut
+from leads.api.kept import completed, kept
+from leads.api.once import described, done_once
+from leads.models import REASON_LENGTH
 from leads.services import Moved
-from leads.services.idempotency import run_once
 from minicrm.responses import responses
 from minicrm.schemas import LEFT_OUT, ObjectId, OptionalLine, RequestSchema
-from minicrm.transactions import retried, retried_read
 
 router = Router(tags=["Contacts"])
 
 MAX_VERSION = 2**31 - 1
-# They never change, and may be personal: answers that are kept for replays leave them out.
-NOT_KEPT = frozenset({"name", "message", "payload"})
 
-MOVED = responses({200: MovedOut}, 404, 409, body=True)
+MOVED = responses({200: MovedOut}, 404, body=True) | {409: MoveProblemOut}
 HEADER = described("close-1001")
 
 Version = Annotated[
@@ -40,6 +37,14 @@ Reason = Annotated[
     Field(max_length=REASON_LENGTH, examples=["Answered by phone"], description="For the history"),
 ]
 
+OverLimit = Annotated[
+    bool,
+    Field(
+        examples=[False],
+        description="Even if the operator is at their limit; then `reason` is required",
+    ),
+]
+
 
 class MoveIn(RequestSchema):
     """A move; the body may be left out altogether."""
@@ -53,11 +58,7 @@ class ReassignIn(RequestSchema):
 
     operator_id: ObjectId = Field(examples=[1])
     version: Version = LEFT_OUT
-    over_limit: bool = Field(
-        False,
-        examples=[False],
-        description="Even if the operator is at their limit; then `reason` is required",
-    )
+    over_limit: OverLimit = False
     reason: Reason = ""
 
 
@@ -116,18 +117,7 @@ def _move(
     given = move.model_dump()
 
     def work() -> dict[str, Any]:
-        return _kept(service(contact_id, actor=actor_of(request), **given))
+        return kept(service(contact_id, actor=actor_of(request), **given))
 
-    once = once_of(request, f"POST /contacts/{contact_id}/{name}/")
-    answer, replayed = retried(run_once)(once, given, work)
-    if replayed:
-        response["Idempotency-Replayed"] = "true"
-    # After the commit: a busy database must not make a move that is done look undone.
-    rest: dict[str, Any] = retried_read(Contact.objects.values(*NOT_KEPT).get)(pk=contact_id)
-    return answer | rest
-
-
-def _kept(moved: Moved) -> dict[str, Any]:
-    """Return what is kept of an answer for a replay, as JSON values."""
-    answer = MovedOut(**contact_answer(moved.contact), changed=moved.changed)
-    return answer.model_dump(mode="json", exclude=set(NOT_KEPT))
+    route = f"POST /contacts/{contact_id}/{name}/"
+    return completed(done_once(request, response, route, given, work))

@@ -1,13 +1,15 @@
 """The `Idempotency-Key` header: a request that is sent again happens once."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from distribution.authentication import key_of
-from leads.services.idempotency import Once
+from leads.services.idempotency import Once, run_once
 from minicrm.errors import Invalid
+from minicrm.transactions import retried
 
 NAME = "Idempotency-Key"
 ALLOWED = re.compile(r"[\x21-\x7e]{1,255}")
@@ -43,3 +45,20 @@ def once_of(request: HttpRequest, route: str) -> Once | None:
             "bad_idempotency_key", "Must be 1 to 255 visible ASCII characters.", field=NAME
         )
     return Once(scope=f"api_key:{key_of(request).pk}:{route}", key=key)
+
+
+def done_once(
+    request: HttpRequest,
+    response: HttpResponse,
+    route: str,
+    given: dict[str, Any],
+    work: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:
+    """Do a piece of work in a transaction, once if the caller wants it so; return its answer.
+
+    `given` is what makes two requests to the route equal; the answer must be JSON.
+    """
+    answer, replayed = retried(run_once)(once_of(request, route), given, work)
+    if replayed:
+        response["Idempotency-Replayed"] = "true"
+    return answer

@@ -1,19 +1,26 @@
-"""/operators/{id}/switch-off/: an operator goes, and their open contacts go or stay."""
+"""/operators/{id}/switch-off/ and /take-next/: contacts leave an operator, or go to them."""
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router
 
 from distribution.api.operators import OperatorOut
 from distribution.authentication import actor_of, require_manage
+from distribution.models import Source
+from distribution.services.sources import source_not_found
 from leads import services
-from leads.api.answers import SwitchedOffOut
+from leads.api.answers import MoveProblemOut, SwitchedOffOut, TakenOut
+from leads.api.kept import completed, kept
+from leads.api.moves import OverLimit, Reason
+from leads.api.once import described, done_once
 from leads.services import OpenContacts
 from minicrm.responses import responses
-from minicrm.schemas import ObjectId, RequestSchema
+from minicrm.schemas import LEFT_OUT, ObjectId, RequestSchema
 
 router = Router(tags=["Operators"])
+
+TAKEN = responses({200: TakenOut}, 404, body=True) | {409: MoveProblemOut}
 
 
 class SwitchOffIn(RequestSchema):
@@ -45,3 +52,45 @@ def switch_operator_off(
     )
     answer = OperatorOut.from_orm(done.operator).model_dump()
     return answer | {"moved": done.moved, "kept": done.kept}
+
+
+class TakeNextIn(RequestSchema):
+    """Which waiting contact an operator is given; the body may be left out altogether."""
+
+    source_id: Annotated[
+        ObjectId,
+        Field(description="Of this source; else of all that the operator has a weight for"),
+    ] = LEFT_OUT
+    expected_id: Annotated[
+        ObjectId, Field(description="Only this contact: if another is the next, you get 409")
+    ] = LEFT_OUT
+    over_limit: OverLimit = False
+    reason: Reason = ""
+
+
+NO_BODY = TakeNextIn()
+
+
+@router.post(
+    "/{int:operator_id}/take-next/", response=TAKEN, openapi_extra=described("take-next-1001")
+)
+def take_next_contact(
+    request: HttpRequest,
+    response: HttpResponse,
+    operator_id: ObjectId,
+    choice: TakeNextIn = NO_BODY,
+) -> dict[str, Any]:
+    """Give an operator the contact that has waited longest, by hand, whatever the weights say."""
+    require_manage(request)
+    given = choice.model_dump()
+
+    def work() -> dict[str, Any]:
+        source_id = given["source_id"]
+        if source_id is not None and not Source.objects.filter(pk=source_id).exists():
+            raise source_not_found(source_id, field="source_id")
+        moved = services.take_next_contact(operator_id, actor=actor_of(request), **given)
+        return {"contact": kept(moved) if moved else None}
+
+    route = f"POST /operators/{operator_id}/take-next/"
+    contact = done_once(request, response, route, given, work)["contact"]
+    return {"contact": completed(contact) if contact else None}

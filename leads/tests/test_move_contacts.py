@@ -4,9 +4,12 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError, connection
+from django.db.transaction import TransactionManagementError
 
 from distribution.models import Operator
 from distribution.tests.factories import OperatorFactory, WeightFactory
+from leads.management.commands.move_contacts import BUSY, Command
 from leads.models import Assignment, Contact
 from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import (
@@ -14,6 +17,8 @@ from leads.tests.factories import (
     ClosedContactFactory,
     WaitingContactFactory,
 )
+from minicrm import transactions
+from minicrm.transactions import RunAgain
 
 pytestmark = pytest.mark.django_db
 
@@ -116,3 +121,52 @@ def test_switching_an_unknown_operator_off_is_refused():
 )
 def test_refuses_what_makes_no_sense(arguments, said):
     assert said in run(*arguments)[2]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 2**80, "x"])
+def test_operators_that_cannot_be(number):
+    contact = WaitingContactFactory()
+    assert "argument --to: " in run("reassign", contact.pk, f"--to={number}")[2]
+    with pytest.raises(CommandError, match="argument OPERATOR: must be"):
+        call_command("switch_operator_off", str(number))
+
+
+def test_repeated_requeue_is_told_to_move_again():
+    said = " ".join(Command.help.split())
+    assert "requeue" in said.partition("may be repeated. ")[2]
+    contact = AssignedContactFactory()
+    WeightFactory(operator=contact.operator, source=contact.source)
+    assert [run("requeue", contact.pk)[0]["moved"] for _ in range(2)] == ["1", "1"]
+
+
+def raising(error, *, at):
+    """Let the statement fail that ends the periods of a contact."""
+
+    def wrapper(execute, sql, params, many, context):
+        if 'UPDATE "leads_assignment"' in sql and at in params:
+            raise error
+        return execute(sql, params, many, context)
+
+    return connection.execute_wrapper(wrapper)
+
+
+@pytest.mark.parametrize("error", [RunAgain("moved"), TransactionManagementError("broken")])
+def test_contact_that_stays_busy_keeps_nobody_else_from_moving(error, monkeypatch):
+    monkeypatch.setattr(transactions.time, "sleep", lambda seconds: None)
+    first, busy, last = AssignedContactFactory.create_batch(3)
+    with raising(error, at=busy.pk):
+        figures, errors, refused = run("close", first.pk, busy.pk, last.pk)
+    assert (figures["moved"], figures["refused"], refused) == ("2", "1", "Refused: 1 of 3.")
+    assert errors == f"{busy.pk}: {BUSY}\n"
+    assert set(Contact.objects.filter(status="closed")) == {first, last}
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_database_that_goes_away_leaves_a_summary(kind):
+    first, second, last = AssignedContactFactory.create_batch(3)
+    with raising(kind("the connection is lost"), at=second.pk):
+        figures, _, failed = run("close", first.pk, 10**9, second.pk, last.pk)
+    assert (figures["moved"], figures["refused"]) == ("1", "1")
+    assert failed.startswith(f"The database failed at contact {second.pk}, after 2 of 4;")
+    assert failed.endswith("the connection is lost")
+    assert set(Contact.objects.filter(status="closed")) == {first}

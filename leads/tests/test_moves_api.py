@@ -3,15 +3,14 @@
 import pytest
 
 from distribution.models import ApiKey, Operator
-from distribution.tests.concurrency import run_together
-from distribution.tests.factories import OperatorFactory, SourceFactory, WeightFactory
-from leads.models import Contact, IdempotencyRecord
+from distribution.tests.factories import OperatorFactory, WeightFactory
 from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import (
     AssignedContactFactory,
     ClosedContactFactory,
     WaitingContactFactory,
 )
+from leads.tests.move_calls import in_short, move
 from minicrm.tests.client import Api, api_with_key, refusal
 
 pytestmark = pytest.mark.django_db
@@ -35,27 +34,19 @@ def contact(weight):
     return AssignedContactFactory(operator=weight.operator, source=weight.source, name="A. Lead")
 
 
-def move(api, contact, name, body=None, **kwargs):
-    return api.post(f"contacts/{contact.pk}/{name}/", body, **kwargs)
-
-
-def in_short(response):
-    assert response.status_code == 200, response.content
-    answer = response.json()
-    return answer["status"], answer["operator_id"], answer["version"], answer["changed"]
-
-
 class TestWhatTheyDo:
     def test_answer_is_the_contact_as_it_is_now(self, api, contact):
         answer = move(api, contact, "close").json()
-        assert answer.pop("changed") is True
+        assert (answer.pop("changed"), answer.pop("assigned")) == (True, 0)
         assert answer == api.get(f"contacts/{contact.pk}").json()
         assert (answer["status"], answer["name"]) == ("closed", "A. Lead")
         assert answer["closed_at"] > answer["assigned_at"]
 
     def test_close_hands_the_place_on(self, api, weight, contact):
         waiting = WaitingContactFactory(source=weight.source)
-        assert in_short(move(api, contact, "close")) == ("closed", weight.operator_id, 2, True)
+        response = move(api, contact, "close")
+        assert in_short(response) == ("closed", weight.operator_id, 2, True)
+        assert response.json()["assigned"] == 1
         after = api.get(f"contacts/{waiting.pk}").json()
         assert (after["status"], after["operator"]) == ("assigned", weight.operator.name)
         assert_promises_kept()
@@ -216,225 +207,3 @@ class TestRefused:
         assert (contact.status, contact.operator, contact.version) == (
             "assigned", weight.operator, 1,
         )  # fmt: skip
-
-
-class TestStrictTypes:
-    @pytest.mark.parametrize("name", MOVES)
-    @pytest.mark.parametrize(
-        ("field", "literal", "code"),
-        [
-            *(
-                ("version", literal, "wrong_type")
-                for literal in ('"1"', "true", "1.0", "null", "[]")
-            ),
-            *(("version", literal, "out_of_range") for literal in ("0", "-1", str(2**31))),
-            *(("reason", literal, "wrong_type") for literal in ("1", "true", "null", "[]", "{}")),
-            ("reason", '"a\\nb"', "forbidden_character"),
-            ("reason", '"a\\u202eb"', "forbidden_character"),
-            ("reason", '"a\\u0000"', "forbidden_character"),
-            ("reason", '"' + 501 * "x" + '"', "too_long"),
-            ("by", '"user:1"', "unknown_field"),
-            ("Version", "1", "unknown_field"),
-        ],
-    )
-    def test_of_every_move(self, api, contact, name, field, literal, code):
-        operator_id = '"operator_id": 1, ' if name == "reassign" else ""
-        raw = f'{{{operator_id}"{field}": {literal}}}'.encode()
-        expected = (422, "invalid_request", {field: code})
-        assert refusal(move(api, contact, name, raw=raw)) == expected
-        contact.refresh_from_db()
-        assert contact.version == 1
-
-    @pytest.mark.parametrize(
-        ("field", "literal", "code"),
-        [
-            *(
-                ("operator_id", literal, "wrong_type")
-                for literal in ('"1"', "true", "1.0", "null", "[1]")
-            ),
-            *(("operator_id", literal, "out_of_range") for literal in ("0", "-1", str(2**63))),
-            *(
-                ("over_limit", literal, "wrong_type")
-                for literal in ('"true"', "1", "0", "null", "[]")
-            ),
-        ],
-    )
-    def test_of_reassign(self, api, contact, field, literal, code):
-        other = '"over_limit": false' if field == "operator_id" else '"operator_id": 1'
-        raw = f'{{{other}, "{field}": {literal}}}'.encode()
-        expected = (422, "invalid_request", {field: code})
-        assert refusal(move(api, contact, "reassign", raw=raw)) == expected
-
-    @pytest.mark.parametrize("raw", [b"[]", b"null", b'"close"', b"1"])
-    def test_body_is_an_object(self, api, contact, raw):
-        for name in MOVES:
-            assert refusal(move(api, contact, name, raw=raw)) == (
-                422, "invalid_request", {"body": "wrong_type"},
-            )  # fmt: skip
-
-    def test_body_that_is_there_is_json(self, api, contact):
-        for raw, kwargs, expected in [
-            (b"{", {}, (400, "not_json")),
-            (b" ", {}, (400, "not_json")),
-            (b'{"version": 1, "version": 1}', {}, (400, "not_json")),
-            (b"{}", {"content_type": "text/plain"}, (415, "unsupported_media_type")),
-        ]:
-            assert refusal(move(api, contact, "close", raw=raw, **kwargs))[:2] == expected
-
-
-class TestIdempotencyKey:
-    def test_equal_request_gets_the_first_answer_again(self, api, weight, contact):
-        """Without the key the second requeue would be another one."""
-        header = {"headers": {"Idempotency-Key": "requeue-1"}}
-        first = move(api, contact, "requeue", {"reason": "x"}, **header)
-        assert in_short(first) == ("assigned", weight.operator_id, 3, True)
-        again = move(api, contact, "requeue", {"reason": " x "}, **header)
-        assert again.content == first.content
-        assert again["Idempotency-Replayed"] == "true"
-        assert "Idempotency-Replayed" not in first
-        assert in_short(move(api, contact, "requeue", {"reason": "x"}))[2] == 5
-
-    def test_replay_comes_before_the_question_whether_it_is_stale(self, api, contact):
-        header = {"headers": {"Idempotency-Key": "close-1"}}
-        first = move(api, contact, "close", {"version": 1}, **header)
-        move(api, contact, "reopen")
-        again = move(api, contact, "close", {"version": 1}, **header)
-        assert again.content == first.content
-        assert refusal(move(api, contact, "close", {"version": 1}))[:2] == (
-            409, "contact_changed",
-        )  # fmt: skip
-
-    def test_another_body_is_refused(self, api, contact):
-        header = {"headers": {"Idempotency-Key": "close-1"}}
-        move(api, contact, "close", {"version": 1}, **header)
-        for body in ({"version": 2}, {"version": 1, "reason": "x"}, {}):
-            response = move(api, contact, "close", body, **header)
-            assert refusal(response) == (422, "idempotency_key_reused", {})
-
-    def test_keys_are_apart_by_move_contact_and_api_key(self, api, weight, contact):
-        other = ClosedContactFactory(source=weight.source)
-        header = {"headers": {"Idempotency-Key": "same"}}
-        answers = [
-            move(api, contact, "close", **header),
-            move(api, contact, "reopen", **header),
-            move(api, other, "close", **header),
-            move(api_with_key(can_manage=True), contact, "close", **header),
-        ]
-        assert not any("Idempotency-Replayed" in answer for answer in answers)
-        assert [answer.json()["changed"] for answer in answers] == [True, True, False, True]
-
-    def test_refused_request_does_not_use_up_its_key(self, api, contact):
-        header = {"headers": {"Idempotency-Key": "close-1"}}
-        assert move(api, contact, "close", {"version": 9}, **header).status_code == 409
-        assert not IdempotencyRecord.objects.exists()
-        stored = move(api, contact, "close", {"version": 1}, **header)
-        assert in_short(stored)[3] is True
-        assert "Idempotency-Replayed" not in stored
-
-    @pytest.mark.django_db(transaction=True)
-    def test_equal_requests_at_once_are_one_move(self, api, weight, contact):
-        def requeue():
-            same = Api(api.token)  # each thread has a client of its own
-            return move(same, contact, "requeue", headers={"Idempotency-Key": "requeue-1"})
-
-        answers = run_together([requeue] * 6)
-        assert {answer.content for answer in answers} == {answers[0].content}
-        assert ["Idempotency-Replayed" in answer for answer in answers].count(False) == 1
-        assert in_short(answers[0]) == ("assigned", weight.operator_id, 3, True)
-        assert_promises_kept()
-
-    def test_no_personal_data_are_kept_for_the_replay(self, api, contact):
-        Contact.objects.update(message="Private", payload={"card": "Private"})
-        header = {"headers": {"Idempotency-Key": "close-1"}}
-        first = move(api, contact, "close", **header)
-        kept = IdempotencyRecord.objects.get().response
-        assert kept.keys() == first.json().keys() - {"name", "message", "payload"}
-        again = move(api, contact, "close", **header)
-        assert again.json()["payload"] == {"card": "Private"}
-        assert again.content == first.content
-
-    @pytest.mark.parametrize("key", ["", "x" * 256, "a b", "\u00e9"])
-    def test_keys_that_are_refused(self, api, contact, key):
-        response = move(api, contact, "close", headers={"Idempotency-Key": key})
-        expected = (422, "bad_idempotency_key", {"Idempotency-Key": "bad_idempotency_key"})
-        assert refusal(response) == expected
-        contact.refresh_from_db()
-        assert contact.status == "assigned"
-
-
-class TestHistory:
-    def test_is_there_when_it_is_asked_for(self, api, weight):
-        receipt = api.post("contacts/", {"source_id": weight.source_id, "external_id": "a"}).json()
-        path = f"contacts/{receipt['id']}"
-        assert "history" not in api.get(path).json()
-        by = f"api_key:{ApiKey.objects.get().pk}"
-        contact = api.get(f"{path}?include=history").json()
-        received, assigned = contact.pop("history")
-        assert contact == api.get(path).json()
-        nobody = {
-            "operator_id": None, "operator": None, "from_operator_id": None, "from_operator": None,
-        }  # fmt: skip
-        assert received == {
-            "event": "received", "at": receipt["created_at"], "by": by, **nobody,
-            "method": None, "reason": "", "decision": None,
-        }  # fmt: skip
-        decision = assigned.pop("decision")
-        assert assigned == {
-            "event": "assigned", "at": receipt["assigned_at"], "by": by, **nobody,
-            "operator_id": weight.operator_id, "operator": weight.operator.name,
-            "method": "weighted_random", "reason": "",
-        }  # fmt: skip
-        assert decision["candidates"] == [
-            {"operator_id": weight.operator_id, "weight": 1, "load": 0, "limit": 1}
-        ]
-
-    def test_tells_of_moves(self, api, weight, contact):
-        other = OperatorFactory()
-        move(api, contact, "reassign", {"operator_id": other.pk, "reason": "Knows them"})
-        move(api, contact, "close")
-        history = api.get(f"contacts/{contact.pk}?include=history").json()["history"]
-        assert [event["event"] for event in history] == [
-            "received", "assigned", "reassigned", "closed",
-        ]  # fmt: skip
-        moved, closed = history[2:]
-        assert (moved["operator_id"], moved["from_operator_id"]) == (other.pk, weight.operator_id)
-        assert (moved["operator"], moved["from_operator"]) == (other.name, weight.operator.name)
-        assert (closed["operator"], closed["from_operator"]) == (None, other.name)
-
-    def test_key_of_one_source_sees_no_decisions(self, api, weight, contact):
-        move(api, contact, "requeue", {"reason": "On holiday"})
-        path = f"contacts/{contact.pk}?include=history"
-        of_all = api_with_key().get(path).json()["history"]
-        of_one = api_with_key(source=contact.source).get(path).json()["history"]
-        assert any(event["decision"] for event in of_all)
-        assert not any(event["decision"] for event in of_one)
-        assert [event | {"decision": None} for event in of_all] == of_one
-
-    def test_of_another_keys_contact(self, contact):
-        bound = api_with_key(source=SourceFactory())
-        response = bound.get(f"contacts/{contact.pk}?include=history")
-        assert refusal(response) == (404, "contact_not_found", {})
-
-    @pytest.mark.parametrize("number", [1, 9])
-    def test_takes_the_same_queries_however_long_it_is(
-        self, api, contact, number, django_assert_num_queries
-    ):
-        for operator in OperatorFactory.create_batch(number):
-            move(api, contact, "reassign", {"operator_id": operator.pk})
-        with django_assert_num_queries(3):  # the key, the contact, its periods
-            api.get(f"contacts/{contact.pk}?include=history")
-
-    @pytest.mark.parametrize(
-        ("query", "errors"),
-        [
-            ("include=", {"include": "unknown_value"}),
-            ("include=History", {"include": "unknown_value"}),
-            ("include=history,lead", {"include": "unknown_value"}),
-            ("include=history&include=history", {"include": "repeated"}),
-            ("includes=history", {"includes": "unknown_field"}),
-            ("limit=1", {"limit": "unknown_field"}),
-        ],
-    )
-    def test_queries_that_are_refused(self, api, contact, query, errors):
-        response = api.get(f"contacts/{contact.pk}?{query}")
-        assert refusal(response) == (422, "invalid_request", errors)

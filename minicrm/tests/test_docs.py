@@ -42,7 +42,9 @@ def routes():
 
 def test_every_environment_variable_is_documented():
     read = set()
-    for text in sources("gunicorn.conf.py", "minicrm/*.py", "leads/**/*.py", "tools/*.py"):
+    for text in sources(
+        "gunicorn.conf.py", "minicrm/*.py", "distribution/**/*.py", "leads/**/*.py", "tools/*.py"
+    ):
         read |= set(VARIABLE.findall(text))
     assert {"DATABASE_URL", "SECRET_KEY", "PORT", "WEB_CONCURRENCY", "DATA_DIR"} <= read
     assert {name for name in read if f"| `{name}` |" not in CONFIGURATION} == set()
@@ -50,7 +52,9 @@ def test_every_environment_variable_is_documented():
 
 def test_every_documented_variable_is_read():
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", CONFIGURATION, re.MULTILINE))
-    text = "".join(sources("*.py", "minicrm/*.py", "leads/**/*.py", "tools/*.py"))
+    text = "".join(
+        sources("*.py", "minicrm/*.py", "distribution/**/*.py", "leads/**/*.py", "tools/*.py")
+    )
     assert {name for name in documented if f'"{name}"' not in text} == set()
 
 

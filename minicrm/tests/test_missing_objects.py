@@ -26,6 +26,7 @@ def api():
         ("/api/v1/sources/1/weights", "/api/v1/sources/1/weights/"),
         ("/api/v1/contacts/1/close", "/api/v1/contacts/1/close/"),
         ("/api/v1/operators/1/switch-off", "/api/v1/operators/1/switch-off/"),
+        ("/api/v1/operators/1/take-next", "/api/v1/operators/1/take-next/"),
         ("/api/v1/docs/", "/api/v1/docs"),
     ],
 )
@@ -126,6 +127,7 @@ def test_objects_named_in_a_body_that_are_not_there(api):
         ("contacts/1/requeue/", {"POST"}),
         ("contacts/1/reassign/", {"POST"}),
         ("operators/1/switch-off/", {"POST"}),
+        ("operators/1/take-next/", {"POST"}),
         ("leads/", {"GET"}),
         ("leads/1", {"GET"}),
     ],

@@ -26,6 +26,7 @@ ROUTES = {
     "/api/v1/operators/": {"get", "post"},
     "/api/v1/operators/{operator_id}": {"get", "put", "patch"},
     "/api/v1/operators/{operator_id}/switch-off/": {"post"},
+    "/api/v1/operators/{operator_id}/take-next/": {"post"},
     "/api/v1/sources/": {"get", "post"},
     "/api/v1/sources/{source_id}": {"get", "put", "patch"},
     "/api/v1/sources/{source_id}/weights/": {"get", "put"},
@@ -126,13 +127,41 @@ def test_body_of_a_move_may_be_left_out(operations):
         if name.startswith("POST /api/v1/contacts/{contact_id}/")
     }
     assert required == {"/close/": False, "/reopen/": False, "/requeue/": False, "/reassign/": True}
+    take_next = operations["POST /api/v1/operators/{operator_id}/take-next/"]
+    assert take_next["requestBody"]["required"] is False
+
+
+def test_refused_moves_tell_how_the_contact_is(document, operations):
+    schemas = document["components"]["schemas"]
+    told = {
+        name.rpartition("/api/v1/")[2]
+        for name, operation in operations.items()
+        for answer in operation["responses"].values()
+        for content in answer.get("content", {}).values()
+        if "PresentContact" in json.dumps(schemas.get(_named(content["schema"]), {}))
+    }
+    assert told == {
+        *(
+            f"contacts/{{contact_id}}/{move}/"
+            for move in ("close", "reopen", "requeue", "reassign")
+        ),
+        "operators/{operator_id}/take-next/",
+    }
+    assert "contact" not in schemas["ProblemOut"]["properties"]
+
+
+def _named(schema):
+    return schema.get("$ref", "").rpartition("/")[2]
 
 
 def test_headers_are_described(operations):
     for path, success in [
-        ("", "201"), ("{contact_id}/close/", "200"), ("{contact_id}/reassign/", "200"),
-    ]:  # fmt: skip
-        post = operations[f"POST /api/v1/contacts/{path}"]
+        ("contacts/", "201"),
+        ("contacts/{contact_id}/close/", "200"),
+        ("contacts/{contact_id}/reassign/", "200"),
+        ("operators/{operator_id}/take-next/", "200"),
+    ]:
+        post = operations[f"POST /api/v1/{path}"]
         [header] = [item for item in post["parameters"] if item["in"] == "header"]
         assert (header["name"], header["required"]) == ("Idempotency-Key", False)
         assert "Idempotency-Replayed" in post["responses"][success]["headers"]

@@ -104,6 +104,7 @@ def test_key_without_the_right_to_manage():
         api.put(f"sources/{source.pk}/weights/", {"operators": []}),
         api.post("distribution/config/", {"source_id": source.pk, "operators": []}),
         api.post(f"operators/{operator.pk}/switch-off/", {"open_contacts": "keep"}),
+        api.post(f"operators/{operator.pk}/take-next/"),
         *(api.post(f"contacts/1/{move}/") for move in ("close", "reopen", "requeue")),
         api.post("contacts/1/reassign/", {"operator_id": operator.pk}),
     ]:

@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
+from django.db import InterfaceError, OperationalError
+from django.db.transaction import TransactionManagementError
 
+from leads.management.arguments import object_id
 from leads.services import (
     Moved,
     close_contact,
@@ -17,6 +21,7 @@ from leads.services import (
 from minicrm.errors import ServiceError
 from minicrm.schemas import MAX_ID
 from minicrm.terminal import Progress, table_lines
+from minicrm.transactions import RunAgain, is_retryable
 
 ACTOR = "move_contacts"
 MOVES: dict[str, Callable[..., Moved]] = {
@@ -25,12 +30,41 @@ MOVES: dict[str, Callable[..., Moved]] = {
     "requeue": requeue_contact,
     "reassign": reassign_contact,
 }
+BUSY = "The database was busy all the time; nothing was done."
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the contacts so far."""
+
+    moved: int = 0
+    already: int = 0
+    assigned: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+    def move(self, work: Callable[[int], Moved], contact_id: int) -> None:
+        """Move one contact and count it. Raises the errors of a database that is gone."""
+        try:
+            outcome = work(contact_id)
+        except ServiceError as error:
+            self.refused.append((contact_id, error.message))
+        except (OperationalError, RunAgain, TransactionManagementError) as error:
+            # Tried again and again already; the others need not suffer from it.
+            if not is_retryable(error):
+                raise
+            self.refused.append((contact_id, BUSY))
+        else:
+            self.moved += outcome.changed
+            self.already += not outcome.changed
+            self.assigned += outcome.assigned
 
 
 class Command(BaseCommand):
     help = (
-        "Move contacts, each in a transaction of its own. What is so already is left alone, so an"
-        " interrupted run may be repeated. Exits with status 1 if some were refused. Example:"
+        "Move contacts, each in a transaction of its own. Exits with status 1 if some were refused."
+        " Close, reopen and reassign leave alone what is so already, so an interrupted run may be"
+        " repeated. Not so requeue: what has been assigned since, to whomever, is put back into the"
+        " queue once more. Example:"
         " manage.py move_contacts reassign 12 13 --to 4 --reason 'on holiday'"
     )
 
@@ -39,7 +73,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "contacts", nargs="+", metavar="NUMBER", help="of a contact; - reads them from stdin"
         )
-        parser.add_argument("--to", type=int, metavar="OPERATOR", help="id; for reassign")
+        parser.add_argument("--to", type=object_id, metavar="OPERATOR", help="id; for reassign")
         parser.add_argument(
             "--over-limit", action="store_true", help="may exceed the limit; needs a reason"
         )
@@ -49,32 +83,36 @@ class Command(BaseCommand):
     def handle(self, *, move: str, contacts: list[str], **options: Any) -> None:
         work = self._work(move, options)
         contact_ids = _numbers(contacts)
-        moved, already, assigned = 0, 0, 0
-        refused: list[tuple[int, str]] = []
+        tally = Tally()
         progress = Progress(total=len(contact_ids), noun="contacts", out=self.stderr)
-        for done, contact_id in enumerate(contact_ids, start=1):
-            try:
-                outcome = work(contact_id)
-            except ServiceError as error:
-                refused.append((contact_id, error.message))
-            else:
-                moved += outcome.changed
-                already += not outcome.changed
-                assigned += outcome.assigned
+        for done, contact_id in enumerate(contact_ids):
             progress.update(count=done, done=done)
+            try:
+                tally.move(work, contact_id)
+            except (OperationalError, InterfaceError) as error:
+                progress.end()
+                self._summarise(move, tally)
+                raise CommandError(
+                    f"The database failed at contact {contact_id}, after {done} of"
+                    f" {len(contact_ids)}; whether that one was moved is not known."
+                    f" {str(error).strip()}"
+                ) from error
         progress.end()
+        self._summarise(move, tally)
+        if tally.refused:
+            raise CommandError(f"Refused: {len(tally.refused)} of {len(contact_ids)}.")
+
+    def _summarise(self, move: str, tally: Tally) -> None:
         rows = [
-            ("moved", moved),
-            ("so already", already),
-            ("refused", len(refused)),
-            ("waiting ones that got a place", assigned),
+            ("moved", tally.moved),
+            ("so already", tally.already),
+            ("refused", len(tally.refused)),
+            ("waiting ones that got a place", tally.assigned),
         ]
         for line in table_lines(("contacts", move), rows):
             self.stdout.write(line)
-        for contact_id, why in refused:
+        for contact_id, why in tally.refused:
             self.stderr.write(f"{contact_id}: {why}")
-        if refused:
-            raise CommandError(f"Refused: {len(refused)} of {len(contact_ids)}.")
 
     def _work(self, move: str, options: dict[str, Any]) -> Callable[[int], Moved]:
         """Return the service with everything but the contact filled in."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
+from leads.management.arguments import object_id
 from leads.services import OpenContacts, switch_operator_off
 from minicrm.errors import ServiceError
 
@@ -16,7 +17,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("operator", type=int, metavar="OPERATOR", help="id")
+        parser.add_argument("operator", type=object_id, metavar="OPERATOR", help="id")
         parser.add_argument(
             "--open-contacts",
             choices=[choice.value for choice in OpenContacts],
