@@ -169,7 +169,7 @@ class Assignment(models.Model):
         REASSIGNMENT = "reassignment", _("reassigned")
         REDISTRIBUTION = "redistribution", _("its operator was switched off")
         REOPENING = "reopening", _("back to its last operator")
-        QUEUED = "queued", _("nobody could take it")
+        QUEUED = "queued", _("in the queue")
 
     class End(models.TextChoices):
         """What ended the period."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
+from django.core.exceptions import BadRequest
 from django.db import IntegrityError
 from django.db.models import Model, ProtectedError, QuerySet
 from django.db.models.deletion import PROTECT
@@ -24,10 +25,10 @@ from minicrm.text import clean_line
 from minicrm.transactions import retried
 
 if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
+    DjangoModelAdmin = admin.ModelAdmin[Any]
     AnyModelForm = ModelForm[Any]
 else:
-    AnyModelAdmin = admin.ModelAdmin
+    DjangoModelAdmin = admin.ModelAdmin
     AnyModelForm = ModelForm
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -38,6 +39,7 @@ REFUSALS = {
     "operator_inactive": gettext_lazy("This operator is switched off."),
     "operator_at_limit": gettext_lazy("This operator is at the limit."),
     "reason_required": gettext_lazy("Say why it goes over the limit."),
+    "busy": gettext_lazy("Others kept it busy for too long; try it again."),
 }
 PROTECTING_SHOWN = 10  # of what keeps an object from being deleted; there may be a million
 
@@ -88,10 +90,34 @@ def related_lists(obj: Model) -> SafeString:
     return format_html_join(" · ", '<a href="{}">{}</a>', links)
 
 
+class AnyModelAdmin(DjangoModelAdmin):
+    """What all pages share: none looks anything up by what no database can hold."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the objects; every list, page and suggestion begins here.
+
+        Raises BadRequest for a U+0000 in the address: PostgreSQL has no text for it.
+        """
+        texts = (text for name, values in request.GET.lists() for text in (name, *values))
+        if any("\0" in text for text in texts):
+            raise BadRequest("U+0000 cannot be looked up")
+        return super().get_queryset(request)
+
+
 class ServiceForm(AnyModelForm):
-    """A form that shows what a service refused."""
+    """A form that shows what a service refused, and knows what it showed when it was opened.
+
+    `changed_data` is what the user changed, not what differs from what others wrote meanwhile.
+    """
 
     refusal: ServiceError | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            # A script sends no more than the values; those are compared with what is stored.
+            told = not self.is_bound or self.add_initial_prefix(name) in self.data
+            field.show_hidden_initial = self.instance.pk is not None and told
 
     def clean(self) -> dict[str, Any] | None:
         """Report the refusal, at the field it names where the form has that field."""

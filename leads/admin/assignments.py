@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from distribution.admin.base import ReadOnlyAdmin, object_link
 from distribution.admin.filters import chosen_by_name, filter_media
 from distribution.audit import actor_names
-from leads.admin.decisions import assignment_tables, json_block, method_text
+from leads.admin.decisions import assignment_tables, json_block
 from leads.models import Assignment
 
 
@@ -63,7 +63,7 @@ class AssignmentAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("method"), ordering="method")
     def how(self, assignment: Assignment) -> str:
         """Who or what decided it."""
-        return method_text(assignment)
+        return assignment.get_method_display()
 
     @admin.display(description=gettext_lazy("ended as"), ordering="ended_as")
     def ended_how(self, assignment: Assignment) -> str:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from distribution.audit import actor_names, names_of
 from distribution.selection import Reason
+from leads.admin.places import cause_of, place_text
 from leads.models import Assignment
 
 REASONS = {
@@ -33,10 +34,9 @@ def json_block(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An assignment with its decision: how, by whom, in which sentences, among whom."""
+    """An assignment with its decision: by whom, in which sentences, among whom."""
 
     assignment: Assignment
-    method: str
     by: str
     notes: list[str]
     candidates: list[dict[str, Any]]
@@ -54,27 +54,13 @@ def assignment_tables(assignments: Iterable[Assignment]) -> SafeString:
     explained = [
         Explained(
             row,
-            method_text(row),
             actors[by_whom(decision)],
-            decision_notes(decision, names),
+            decision_notes(decision, names, contact_id=row.contact_id),
             list(_candidates(decision, names)),
         )
         for row, decision in zip(rows, decisions, strict=True)
     ]
     return render_to_string("admin/leads/_assignments.html", {"explained": explained})
-
-
-def method_text(assignment: Assignment) -> str:
-    """Return who or what decided where the contact goes."""
-    decision = assignment.decision if isinstance(assignment.decision, dict) else {}
-    if assignment.method == Assignment.Method.QUEUED and _was_put_back(decision):
-        return str(Assignment.End.REQUEUED.label)
-    return str(assignment.get_method_display())
-
-
-def _was_put_back(decision: Mapping[str, Any]) -> bool:
-    """Whether a contact waits because somebody wanted it to; nobody was looked for then."""
-    return bool(decision) and "left_out_count" not in decision
 
 
 def by_whom(decision: Mapping[str, Any]) -> str:
@@ -86,14 +72,19 @@ def by_whom(decision: Mapping[str, Any]) -> str:
 def operator_ids(decision: Mapping[str, Any]) -> Iterator[int]:
     """Yield the ids of all operators that a record is about."""
     numbers = [facts.get("operator_id") for facts in _listed(decision)]
-    for number in (*numbers, decision.get("from_operator_id"), decision.get("operator_off")):
+    freed_by = cause_of(decision).get("operator_id")
+    others = (decision.get("from_operator_id"), decision.get("operator_off"), freed_by)
+    for number in (*numbers, *others):
         if isinstance(number, int):
             yield number
 
 
-def decision_notes(decision: Mapping[str, Any], names: Mapping[int, str]) -> list[str]:
-    """Return what else a record says: why nobody could take it, whose it was, what was told."""
-    return list(_notes(decision, names))
+def decision_notes(
+    decision: Mapping[str, Any], names: Mapping[int, str], *, contact_id: int
+) -> list[str]:
+    """Return what else the record of a contact says: why nobody could take it, whose it was, ..."""
+    place = place_text(cause_of(decision), names, contact_id=contact_id)
+    return [*filter(None, [place]), *_notes(decision, names)]
 
 
 def _notes(decision: Mapping[str, Any], names: Mapping[int, str]) -> Iterator[str]:

@@ -10,30 +10,33 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.db import OperationalError
-from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from leads.admin.evidence import was_moved
 from leads.admin.moves import SERVICES, Move
-from leads.admin.refusals import BUSY, Refusal
+from leads.admin.refusals import Refusal, refused_when_busy
 from leads.models import Contact
+from leads.services import Moved
 from minicrm.errors import ServiceError
-from minicrm.transactions import RunAgain, is_retryable
+from minicrm.transactions import retried
 
 MOST = 20_000  # contacts of one job
 PART = 200  # contacts that one request moves at most,
 PART_SECONDS = 5.0  # and for how long it begins with another
+STEP = 20  # contacts after which what was done is kept: no more are in doubt when a worker dies
 LEASE_SECONDS = 60  # after which a part that is still under way is held to be dead
 KEPT = timedelta(days=1)
 REFUSALS_KEPT = 50
+
+Log = Callable[[list[Contact]], object]  # notes elsewhere which contacts were moved
 
 
 @dataclass(slots=True)
@@ -45,9 +48,11 @@ class Job:
     left: list[tuple[int, int]]  # (contact, version)
     selected: dict[str, int]  # how many of each status there were
     not_taken: int = 0  # selected too, but more than one job moves
+    missing: int = 0  # ticked, and not in the filtered list any more
     back: str = ""  # where it was begun: an address of ours
     of_one: bool = False  # there, on the contact's own page
     confirmed: bool = False
+    confirmed_at: str = ""
     said: dict[str, Any] = field(default_factory=dict)  # reason, operator, over limit
     moved: int = 0
     already: int = 0
@@ -58,6 +63,7 @@ class Job:
     busy_until: float = 0
     key: str = ""
     stored: str = ""  # as read: whoever writes it first wins
+    doubtful: int = 0  # of those left, the first ones: a worker that died may have moved them
 
     @property
     def total(self) -> int:
@@ -83,51 +89,71 @@ class Job:
         """Take the job for one part; False when another request has it, or had it meanwhile."""
         if self.is_busy:
             return False
+        self.doubtful = STEP if self.busy_until else 0  # nobody released it
         self.busy_until = time.time() + LEASE_SECONDS
         return self._save()
 
-    def release(self) -> bool:
+    def release(self, log: Log | None = None, moved: Collection[Contact] = ()) -> bool:
         """Keep what was done, and let the next request go on."""
         self.busy_until = 0
-        return self._save()
+        return self._save(log, moved)
 
-    def run_part(self) -> list[Contact]:
-        """Move as many contacts as one request should, each in its own transaction; return them."""
+    def confirm(self, said: dict[str, Any]) -> None:
+        """Note what the user said, and that it may begin."""
+        self.said, self.confirmed, self.confirmed_at = said, True, timezone.now().isoformat()
+
+    def run_part(self, log: Log) -> None:
+        """Move as many contacts as one request should, each in its own transaction; release it.
+
+        Every few contacts what was done is kept, together with what `log` writes. Stops when
+        another request has taken the job over, which then accounts for what is not kept.
+        """
         stop_at = time.monotonic() + PART_SECONDS
         moved: list[Contact] = []
-        part = self.left[:PART]
-        turns = 0
         try:
-            for contact_id, version in part:
+            for turn, (contact_id, version) in enumerate(self.left[:PART], start=1):
                 contact = self._move(contact_id, version)
-                turns += 1
+                del self.left[0]
+                self.doubtful -= 1
                 if contact is not None:
                     moved.append(contact)
                 if time.monotonic() > stop_at:
                     break
+                if turn % STEP == 0:
+                    self.busy_until = time.time() + LEASE_SECONDS
+                    if not self._save(log, moved):
+                        break
+                    moved = []
         finally:
-            self.left = self.left[turns:]
-        return moved
+            self.release(log, moved)
 
     def _move(self, contact_id: int, version: int) -> Contact | None:
+        move = SERVICES[self.move]
         try:
-            result = SERVICES[self.move](contact_id, actor=self.actor, version=version, **self.said)
+            with refused_when_busy():  # the others need not suffer from it
+                result = move(contact_id, actor=self.actor, version=version, **self.said)
         except ServiceError as error:
-            self._refuse(Refusal.of(contact_id, error))
-            return None
-        except (OperationalError, RunAgain, TransactionManagementError) as error:
-            # Tried again and again already; the others need not suffer from it.
-            if not is_retryable(error):
-                raise
-            self._refuse(Refusal(contact_id, BUSY))
-            return None
-        if not result.changed:
+            if not self._was_moved_before(contact_id):
+                self._refuse(Refusal.of(contact_id, error))
+                return None
+            result = Moved(Contact.objects.get(pk=contact_id), changed=True)
+        if not result.changed and not self._was_moved_before(contact_id):
             self.already += 1
             return None
         self.moved += 1
         self.assigned += result.assigned
         self.waits += result.contact.status == Contact.Status.WAITING
         return result.contact
+
+    def _was_moved_before(self, contact_id: int) -> bool:
+        """Whether a worker that died while it had this job moved the contact."""
+        if self.doubtful <= 0 or not self.confirmed_at:
+            return False
+        since = datetime.fromisoformat(self.confirmed_at)
+        operator_id = self.said.get("operator_id")
+        return was_moved(
+            contact_id, self.move, actor=self.actor, since=since, operator_id=operator_id
+        )
 
     def _refuse(self, refusal: Refusal) -> None:
         self.refused += 1
@@ -136,14 +162,26 @@ class Job:
 
     def facts(self) -> dict[str, Any]:
         """Return what is kept, as JSON values."""
-        names = (one.name for one in fields(self) if one.name not in ("key", "stored"))
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in KEPT_FACTS}
 
-    def _save(self) -> bool:
+    def _save(self, log: Log | None = None, moved: Collection[Contact] = ()) -> bool:
+        """Keep the job, and the log of what was moved; neither when another request has it now."""
         text = SessionStore().encode(self.facts())
-        row = Session.objects.filter(pk=self.key, session_data=self.stored)
+        if not self._write(text, log, moved):
+            return False
         self.stored = text
-        return bool(row.update(session_data=text))
+        return True
+
+    @retried
+    def _write(self, text: str, log: Log | None, moved: Collection[Contact]) -> bool:
+        row = Session.objects.filter(pk=self.key, session_data=self.stored)
+        written = bool(row.update(session_data=text))
+        if written and log is not None and moved:
+            log(list(moved))
+        return written
+
+
+KEPT_FACTS = {one.name for one in fields(Job)} - {"key", "stored", "doubtful"}
 
 
 def begin_job(move: Move, contacts: Iterable[Contact], *, actor: str, **facts: Any) -> Job:
@@ -169,7 +207,12 @@ def find_job(key: str, *, actor: str) -> Job | None:
     """Return the user's job of this key, if there is one and it has not expired."""
     row = Session.objects.filter(pk=key, expire_date__gt=timezone.now()).first()
     facts: dict[str, Any] = row.get_decoded() if row else {}
-    if row is None or facts.get("actor") != actor or "move" not in facts:
+    # Another release may have kept it: what it did not know has its default, what we do not know
+    # is left out.
+    facts = {name: value for name, value in facts.items() if name in KEPT_FACTS}
+    if row is None or facts.get("actor") != actor or facts.get("move") not in Move.values:
+        return None
+    if "left" not in facts or "selected" not in facts:
         return None
     facts["move"] = Move(facts["move"])
     facts["left"] = [(contact_id, version) for contact_id, version in facts["left"]]

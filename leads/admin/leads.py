@@ -78,8 +78,9 @@ class LeadAdmin(NumberedLog):
     def save_model(
         self, request: HttpRequest, obj: Lead, form: ModelForm[Lead], change: bool
     ) -> None:
-        """Write the name alone: a contact may be filling in keys at this moment."""
-        obj.save(update_fields=["name"])
+        """Write the name alone, if it was changed: a contact may be filling in keys just now."""
+        if "name" in form.changed_data:
+            obj.save(update_fields=["name"])
 
     @admin.display(description=_("newest contacts"))
     def newest_contacts(self, lead: Lead) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import models
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -97,6 +99,22 @@ def done_text(move: Move, count: int) -> str:
         ),
     }
     return texts[move] % {"count": count}
+
+
+def log_moves(request: HttpRequest, move: Move, contacts: Iterable[Contact]) -> None:
+    """Log in the admin that the user moved these contacts."""
+    message = [{"changed": {"fields": [FIELDS[move]]}}]
+    LogEntry.objects.log_actions(str(request.user.pk), list(contacts), CHANGE, message)
+
+
+def missing_text(count: int) -> str:
+    """Return how many contacts were selected that the list no longer showed; nothing for none."""
+    text = ngettext(
+        "%(count)d selected contact has changed since and is left out.",
+        "%(count)d selected contacts have changed since and are left out.",
+        count,
+    )
+    return text % {"count": count} if count > 0 else ""
 
 
 def already_text(count: int) -> str:

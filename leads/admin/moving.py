@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -25,7 +25,15 @@ from distribution.admin.base import AnyModelAdmin, actor_of
 from leads.admin import jobs
 from leads.admin.forms import ButtonForm, MoveForm, as_admin_form, form_of
 from leads.admin.jobs import Job, begin_job, find_job
-from leads.admin.moves import EXPLANATIONS, FIELDS, POSSIBLE, Move, more_text, question
+from leads.admin.moves import (
+    EXPLANATIONS,
+    POSSIBLE,
+    Move,
+    log_moves,
+    missing_text,
+    more_text,
+    question,
+)
 from leads.admin.summaries import outcome, refusals_of, statuses_text
 from leads.models import Contact
 
@@ -64,13 +72,24 @@ class MovableContacts(AnyModelAdmin):
     def _select(
         self, request: HttpRequest, queryset: QuerySet[Contact], move: Move
     ) -> HttpResponse:
-        """Keep the contacts as they are now, the oldest ones if there are too many."""
+        """Keep the contacts as they are now, the oldest ones if there are too many.
+
+        What was ticked and has left the filtered list meanwhile is counted as missing.
+        """
         oldest = queryset.select_related(None).only("pk", "status", "version").order_by("pk")
         contacts = list(oldest[: jobs.MOST])
-        not_taken = queryset.count() - jobs.MOST if len(contacts) == jobs.MOST else 0
-        return self._begin(
-            request, move, contacts, back=request.get_full_path(), not_taken=max(0, not_taken)
-        )
+        found = queryset.count() if len(contacts) == jobs.MOST else len(contacts)
+        across = request.POST.get("select_across") == "1"
+        ticked = set() if across else set(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        missing = max(0, len(ticked) - found)
+        back = request.get_full_path()
+        if not contacts:
+            text = missing_text(missing) or _("The filters show no contact any more.")
+            self.message_user(request, text, messages.WARNING)
+            return HttpResponseRedirect(back)
+        not_taken = max(0, found - jobs.MOST)
+        facts = {"back": back, "not_taken": not_taken, "missing": missing}
+        return self._begin(request, move, contacts, **facts)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of the moves."""
@@ -115,7 +134,7 @@ class MovableContacts(AnyModelAdmin):
         if not job.confirmed:
             if not form.is_valid():
                 return self._ask(request, job, form)
-            job.said, job.confirmed = form.arguments(), True
+            job.confirm(form.arguments())
         return self._go_on(request, job)
 
     def _check(self, request: HttpRequest) -> None:
@@ -139,19 +158,14 @@ class MovableContacts(AnyModelAdmin):
             "statuses": statuses_text(job.selected),
             "adminform": as_admin_form(form),
             "most": jobs.MOST,
+            "missing": missing_text(job.missing),
         }
         return self._page(request, "admin/leads/move.html", job, context)
 
     def _go_on(self, request: HttpRequest, job: Job) -> HttpResponse:
         """Move the next part, unless another request is at it, and show how far it is."""
         if not job.finished and job.claim():
-            try:
-                moved = job.run_part()
-            finally:
-                job.release()
-            LogEntry.objects.log_actions(
-                str(request.user.pk), moved, CHANGE, [{"changed": {"fields": [FIELDS[job.move]]}}]
-            )
+            job.run_part(lambda moved: log_moves(request, job.move, moved))
         if not (job.finished and job.of_one):
             return HttpResponseRedirect(request.path)
         for level, text in outcome(job):

@@ -21,7 +21,8 @@ from distribution.admin.base import actor_of, object_link
 from distribution.admin.operators import OperatorAdmin as SettingsAdmin
 from distribution.models import Operator
 from leads.admin.forms import SwitchOffForm, TakeNextForm, as_admin_form
-from leads.admin.refusals import Refusal, refusal_lines
+from leads.admin.moves import Move, log_moves
+from leads.admin.refusals import Refusal, refusal_lines, refused_when_busy
 from leads.models import Contact
 from leads.services import OpenContacts, SwitchedOff, switch_operator_off, take_next_contact
 from minicrm.errors import ServiceError
@@ -70,9 +71,14 @@ class OperatorPages(SettingsAdmin):
             initial={"open_contacts": OpenContacts.REDISTRIBUTE},
         )
         if form.is_valid():
-            result = self.switch_one_off(request, pk, form.cleaned_data["open_contacts"])
-            self.tell_switched_off(request, int(operator.is_active), result.moved, result.kept)
-            return HttpResponseRedirect(self._url(operator))
+            try:
+                result = self.switch_one_off(request, pk, form.cleaned_data["open_contacts"])
+            except ServiceError as error:
+                form.add_error(None, _why_not(error))
+                operator = get_object_or_404(Operator, pk=pk)
+            else:
+                self.tell_switched_off(request, int(operator.is_active), result.moved, result.kept)
+                return HttpResponseRedirect(self._url(operator))
         title = _("Switch off %(name)s?") if operator.is_active else _("%(name)s is off")
         context = {
             "title": title % {"name": operator},
@@ -83,11 +89,12 @@ class OperatorPages(SettingsAdmin):
     def switch_one_off(
         self, request: HttpRequest, operator_id: int, open_contacts: OpenContacts
     ) -> SwitchedOff:
-        """Switch an operator off, if they are not, and log it."""
+        """Switch an operator off, if they are not, and log it. Raises Busy."""
         was_on = Operator.objects.filter(pk=operator_id, is_active=True).exists()
-        result = switch_operator_off(
-            operator_id, actor=actor_of(request), open_contacts=open_contacts
-        )
+        with refused_when_busy():
+            result = switch_operator_off(
+                operator_id, actor=actor_of(request), open_contacts=open_contacts
+            )
         if was_on:
             self.log_change(request, result.operator, [{"changed": {"fields": ["active"]}}])
         return result
@@ -131,11 +138,11 @@ class OperatorPages(SettingsAdmin):
                     return self._take_next(request, operator, form)
                 except ServiceError as error:
                     refused = error
-                    operator.refresh_from_db()
+                    operator = get_object_or_404(Operator, pk=pk)
         following = next_of(operator)
         form = _form_for(request, following)
         if refused is not None:
-            form.add_error(None, refusal_lines([Refusal.of(0, refused)])[0][1])
+            form.add_error(None, _why_not(refused))
         context = {
             "title": _("Next waiting contact for %(name)s") % {"name": operator},
             "contact": following,
@@ -146,9 +153,12 @@ class OperatorPages(SettingsAdmin):
     def _take_next(
         self, request: HttpRequest, operator: Operator, form: TakeNextForm
     ) -> HttpResponse:
-        result = take_next_contact(operator.pk, actor=actor_of(request), **form.arguments())
+        with refused_when_busy():
+            result = take_next_contact(operator.pk, actor=actor_of(request), **form.arguments())
         if result is None:
             raise AssertionError("unreachable: an expected contact is taken or refused")
+        if result.changed:
+            log_moves(request, Move.REASSIGN, [result.contact])
         text = format_html(_("Contact {} is with {} now."), object_link(result.contact), operator)
         self.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(self._url(operator))
@@ -169,6 +179,10 @@ class OperatorPages(SettingsAdmin):
             "media": self.media,
         }
         return TemplateResponse(request, template, context)
+
+
+def _why_not(error: ServiceError) -> str:
+    return refusal_lines([Refusal.of(0, error)])[0][1]
 
 
 def _load_text(operator: Operator) -> str:

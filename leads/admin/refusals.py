@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.db import OperationalError
+from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from distribution.admin.base import REFUSALS as DISTRIBUTION_REFUSALS
 from distribution.models import Operator
 from leads.models import Contact
-from minicrm.errors import ServiceError
+from minicrm.errors import Busy, ServiceError
+from minicrm.transactions import RunAgain, is_retryable
 
-BUSY = "busy"
 REFUSALS: dict[str, Any] = {
     **DISTRIBUTION_REFUSALS,
     "contact_not_found": gettext_lazy("It was deleted meanwhile."),
     "contact_closed": gettext_lazy("It is closed; reopen it first."),
     "operator_not_found": gettext_lazy("This operator was deleted meanwhile."),
     "too_long": gettext_lazy("The reason is too long."),
-    BUSY: gettext_lazy("Others kept it busy for too long; try it again."),
+    "contact_not_next": gettext_lazy("Another contact has waited longer."),
 }
 
 
@@ -63,6 +66,17 @@ class Refusal:
                 }
             return _("It has changed meanwhile: now %(status)s.") % {"status": status}
         return str(REFUSALS.get(self.code, self.message))
+
+
+@contextmanager
+def refused_when_busy() -> Iterator[None]:
+    """Raise Busy for locks that a service did not get, though it tried again and again."""
+    try:
+        yield
+    except (OperationalError, RunAgain, TransactionManagementError) as error:
+        if not is_retryable(error):
+            raise
+        raise Busy("busy", "Others kept it busy for too long; try it again.") from error
 
 
 def refusal_lines(refusals: Collection[Refusal]) -> list[tuple[Contact, str]]:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.utils.translation import gettext as _
 
 from leads.admin.jobs import Job
-from leads.admin.moves import Move, already_text, done_text, freed_text, refused_text
+from leads.admin.moves import Move, already_text, done_text, freed_text, missing_text, refused_text
 from leads.admin.refusals import Refusal, refusal_lines
 from leads.models import Contact
 
@@ -35,6 +35,8 @@ def _outcome(job: Job) -> Iterator[tuple[int, str]]:
         yield messages.INFO, freed_text(job.assigned)
     if job.already:
         yield messages.INFO, already_text(job.already)
+    if job.missing:
+        yield messages.WARNING, missing_text(job.missing)
     if job.refused and not job.of_one:
         yield messages.WARNING, refused_text(job.refused)
 

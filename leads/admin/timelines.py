@@ -35,7 +35,7 @@ def timeline_table(contact: Contact) -> SafeString:
     decisions = [event.decision or {} for event in events]
     names = names_of("operator", {pk for one in decisions for pk in operator_ids(one)})
     lines = [
-        Line(event.at, what_happened(event), actors[event.by], list(_why(event, names)))
+        Line(event.at, what_happened(event), actors[event.by], list(_why(event, names, contact.pk)))
         for event in events
     ]
     return render_to_string("admin/leads/_timeline.html", {"lines": lines})
@@ -49,7 +49,9 @@ def what_happened(event: Event) -> str:
         Kind.ASSIGNED: _("Given to %(operator)s"),
         Kind.REASSIGNED: _("Handed over from %(before)s to %(operator)s"),
         Kind.REDISTRIBUTED: _("Handed over from %(before)s, switched off, to %(operator)s"),
-        Kind.REQUEUED: _("Taken from %(before)s and put back into the queue"),
+        Kind.REQUEUED: _("Taken from %(before)s, switched off, and put back into the queue")
+        if "operator_off" in (event.decision or {})
+        else _("Taken from %(before)s and put back into the queue"),
         Kind.CLOSED: _("Closed"),
         Kind.REOPENED: _("Reopened: given to %(operator)s")
         if event.operator
@@ -59,12 +61,12 @@ def what_happened(event: Event) -> str:
     return str(texts[event.kind] % names)
 
 
-def _why(event: Event, names: Mapping[int, str]) -> Iterator[str]:
+def _why(event: Event, names: Mapping[int, str], contact_id: int) -> Iterator[str]:
     if event.method and event.method not in SAID_BY_THE_EVENT:
         yield str(Method(event.method).label)
     # Whose it was stands in the sentence already, and the reason below.
     said = {"from_operator_id", "operator_off", "reason"}
     facts = {name: value for name, value in (event.decision or {}).items() if name not in said}
-    yield from decision_notes(facts, names)
+    yield from decision_notes(facts, names, contact_id=contact_id)
     if event.reason:
         yield _("Reason: %(reason)s") % {"reason": event.reason}

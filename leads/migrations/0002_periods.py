@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='assignment',
             name='method',
-            field=models.CharField(choices=[('weighted_random', 'weighted random'), ('drain', 'from the queue'), ('manual', 'by hand'), ('reassignment', 'reassigned'), ('redistribution', 'its operator was switched off'), ('reopening', 'back to its last operator'), ('queued', 'nobody could take it')], max_length=16, verbose_name='method'),
+            field=models.CharField(choices=[('weighted_random', 'weighted random'), ('drain', 'from the queue'), ('manual', 'by hand'), ('reassignment', 'reassigned'), ('redistribution', 'its operator was switched off'), ('reopening', 'back to its last operator'), ('queued', 'in the queue')], max_length=16, verbose_name='method'),
         ),
         migrations.AlterField(
             model_name='assignment',

@@ -95,7 +95,8 @@ def test_tells_a_contacts_life_in_words(admin_client, admin_user):
         "Handed over from Demo A to Demo B admin Over the limit: had 0 of 0."
         " Reason: Asked &lt;for&gt;",
         "Taken from Demo B and put back into the queue admin Reason: Mistake",
-        "Given to Demo A assign_waiting from the queue",
+        "Given to Demo A assign_waiting from the queue"
+        " A place came free: Demo A was switched on or given a higher limit.",
         "Closed admin",
         "Reopened: waits admin Nobody could take it. Operators left out – off: 1.",
     ]
@@ -111,8 +112,8 @@ def test_tells_what_became_of_the_contacts_of_an_operator_who_was_switched_off(a
 
     moved, waits = (text_of(admin_client.get(url_of(one))) for one in (first, other))
     assert "Handed over from Demo A, switched off, to Demo B test" in moved
-    assert "Taken from Demo A and put back into the queue test" in waits
-    assert "In the queue , put back into the queue," in waits
+    assert "Taken from Demo A, switched off, and put back into the queue test" in waits
+    assert "In the queue ," in waits
     assert "Demo A was switched off." in waits
 
 
@@ -136,8 +137,83 @@ def test_explains_why_a_contact_waits(admin_client, decision, text):
     for obj in (contact, period):
         page = text_of(admin_client.get(url_of(obj)))
         assert text in page
-        assert "In the queue , nobody could take it," in page
+        assert re.search(r"In the queue , \w+\.? \d+, \d{4}", page)
         assert "decided by test" in page
+
+
+def test_the_list_says_of_nobody_that_they_could_not_take_what_was_put_back(admin_client):
+    contact = AssignedContactFactory()
+    WeightFactory(source=contact.source, operator=contact.operator, weight=0)
+    requeue_contact(contact.pk, actor="test")
+
+    listed = text_of(admin_client.get(list_url("assignment"), {"method__exact": "queued"}))
+
+    assert f"#{contact.pk} in the queue" in listed
+    assert "nobody could take it" not in listed
+
+
+@pytest.mark.parametrize(
+    ("freed_by", "text"),
+    [
+        ({"move": "close", "contact_id": 4711}, "contact #4711 was closed."),
+        ({"move": "requeue", "contact_id": 4711}, "contact #4711 was put back into the queue."),
+        ({"move": "reassign", "contact_id": 4711}, "contact #4711 was handed over."),
+        (
+            {"change": "operator", "operator_id": 4711},
+            "#4711 was switched on or given a higher limit.",
+        ),
+        ({"change": "load", "operator_id": 4711}, "the load of #4711 was counted anew."),
+        ({"change": "weights", "source_id": 4711}, "weights were changed."),
+        ({"change": "source", "source_id": 4711}, "the source was switched on."),
+    ],
+)
+def test_tells_why_a_place_came_free(admin_client, freed_by, text):
+    contact = AssignedContactFactory()
+    period = contact.assignments.get()
+    period.method = "drain"
+    period.decision = {"method": "drain", "by": "test", "freed_by": freed_by}
+    period.save()
+
+    page = text_of(admin_client.get(url_of(contact)))
+
+    assert page.count(f"A place came free: {text}") == 2  # in the timeline, and in the decision
+    assert f"A place came free: {text}" in text_of(admin_client.get(url_of(period)))
+
+
+@pytest.mark.parametrize(
+    "freed_by",
+    [None, {}, [], "x", {"move": "burn"}, {"move": ["close"]}, {"change": {}}, {"sweep": True}],
+)
+def test_tells_nothing_of_a_place_when_nothing_is_known(admin_client, freed_by):
+    contact = AssignedContactFactory()
+    decision = {"method": "drain", "by": "test", "freed_by": freed_by}
+    contact.assignments.update(method="drain", decision=decision)
+
+    page = text_of(admin_client.get(url_of(contact)))
+
+    assert "from the queue" in page
+    assert "A place came free" not in page
+
+
+def test_a_contact_that_was_put_back_did_not_make_its_own_place(admin_client):
+    contact = AssignedContactFactory(operator__name="Demo A")
+    WeightFactory(source=contact.source, operator__name="Demo B")
+
+    requeue_contact(contact.pk, actor="test")
+
+    page = text_of(admin_client.get(url_of(contact)))
+    assert "Given to Demo B test from the queue" in page
+    assert "A place came free" not in page
+
+
+def test_names_the_operator_whose_contacts_went_to_others(admin_client):
+    contact = AssignedContactFactory(operator__name="Demo A")
+    WeightFactory(source=contact.source, operator__name="Demo B")
+
+    switch_operator_off(contact.operator.pk, actor="test", open_contacts="requeue")
+
+    page = text_of(admin_client.get(url_of(contact)))
+    assert "Given to Demo B test from the queue Demo A was switched off." in page
 
 
 def test_lists_time_in_the_queue_as_that(admin_client):
@@ -148,7 +224,7 @@ def test_lists_time_in_the_queue_as_that(admin_client):
     listed = text_of(admin_client.get(list_url("assignment")))
     shown = text_of(admin_client.get(url_of(period)))
 
-    assert f"#{contact.pk} in the queue nobody could take it" in listed
+    assert f"#{contact.pk} in the queue in the queue" in listed
     assert "Ended as: closed Ended by: test Reason: Not &lt;needed&gt;" in shown
 
 

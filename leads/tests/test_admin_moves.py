@@ -1,12 +1,9 @@
-"""Moving contacts in Django's admin: choose, confirm, watch the progress, read the summary."""
+"""Moving contacts in Django's admin: choose, confirm, read the summary."""
 
 import re
-from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
-from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,7 +13,8 @@ from leads.admin import jobs, moves, moving
 from leads.admin.moves import Move
 from leads.models import Contact
 from leads.services import close_contact, requeue_contact
-from leads.tests.admin_pages import list_url, queries_of, url_of
+from leads.tests.admin_moves import asked, move_all, press, select, state, text_of
+from leads.tests.admin_pages import list_url, url_of
 from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import (
     AssignedContactFactory,
@@ -26,39 +24,6 @@ from leads.tests.factories import (
 from minicrm.transactions import RunAgain
 
 pytestmark = pytest.mark.django_db
-
-
-def select(client, move, *contacts, query="", **extra):
-    """Run an action on contacts; return where the browser is sent."""
-    data = {"action": move, "_selected_action": [one.pk for one in contacts], "index": 0}
-    return client.post(list_url("contact") + query, data | extra)
-
-
-def asked(client, move, *contacts, **extra):
-    """Select contacts and return the address of the page that asks."""
-    response = select(client, move, *contacts, **extra)
-    assert response.status_code == 302
-    return response.url
-
-
-def move_all(client, move, *contacts, **said):
-    """Select contacts and confirm; return the page that follows."""
-    return client.post(asked(client, move, *contacts), said, follow=True)
-
-
-def text_of(response):
-    return " ".join(re.sub("<[^>]*>", " ", response.content.decode()).split())
-
-
-def state(contact):
-    contact.refresh_from_db()
-    return contact.status, contact.operator
-
-
-def press(client, move, contact, /, **data):
-    """Press a button on a contact's own page; return where the browser is sent."""
-    data = {"move": move, "version": contact.version} | data
-    return client.post(reverse("admin:leads_contact_move", args=[contact.pk]), data)
 
 
 # Choose and confirm
@@ -295,193 +260,6 @@ def test_one_contact_that_others_keep_busy_does_not_stop_the_rest(admin_client, 
     assert state(free)[0] == "closed"
 
 
-# Many at once
-
-
-def test_select_all_means_all_that_the_filters_show(admin_client):
-    waiting = WaitingContactFactory.create_batch(3)
-    assigned = AssignedContactFactory()
-
-    query = "?status__exact=waiting"
-    url = asked(admin_client, "close", waiting[0], query=query, select_across=1)
-    page = admin_client.post(url, {}, follow=True)
-
-    assert "3 contacts closed." in text_of(page)
-    assert f'href="{list_url("contact")}{query}"' in page.content.decode()
-    assert {state(one)[0] for one in waiting} == {"closed"}
-    assert state(assigned)[0] == "assigned"
-
-
-def test_moves_a_part_at_a_time_and_shows_how_far_it_is(admin_client, monkeypatch):
-    monkeypatch.setattr(jobs, "PART", 2)
-    contacts = AssignedContactFactory.create_batch(5)
-    url = asked(admin_client, "close", *contacts)
-
-    pages = [admin_client.post(url, {}, follow=True) for _ in range(3)]
-
-    texts = [text_of(page) for page in pages]
-    assert "2 of 5" in texts[0]
-    assert 'max="5" value="2"' in " ".join(pages[0].content.decode().split())
-    assert 'id="go-on"' in pages[0].content.decode()
-    assert "2 contacts closed." in texts[0]
-    assert "4 of 5" in texts[1]
-    assert "5 of 5" in texts[2]
-    assert "5 contacts closed." in texts[2]
-    assert 'id="go-on"' not in pages[2].content.decode()
-    assert not Contact.objects.exclude(status="closed").exists()
-
-
-def test_a_part_ends_when_its_time_is_up(admin_client, monkeypatch):
-    monkeypatch.setattr(jobs, "PART_SECONDS", 0)
-
-    page = move_all(admin_client, "close", *AssignedContactFactory.create_batch(3))
-
-    assert "1 of 3" in text_of(page)
-
-
-def test_looking_moves_nothing_and_the_end_is_the_end(admin_client, monkeypatch):
-    monkeypatch.setattr(jobs, "PART", 1)
-    contacts = AssignedContactFactory.create_batch(2)
-    url = asked(admin_client, "requeue", *contacts)
-    admin_client.post(url, {"reason": "Demo"})
-
-    looks = {text_of(admin_client.get(url)) for _ in range(3)}
-    assert len(looks) == 1
-    assert state(contacts[1])[0] == "assigned"
-
-    again = [text_of(admin_client.post(url, {}, follow=True)) for _ in range(3)]
-    assert "2 contacts put back into the queue." in again[0]
-    assert again[0] == again[1] == again[2]
-    assert [one.assignments.count() for one in contacts] == [2, 2]
-
-
-def test_what_is_said_once_holds_for_all_parts(admin_client, monkeypatch):
-    monkeypatch.setattr(jobs, "PART", 1)
-    contacts = AssignedContactFactory.create_batch(2)
-    url = asked(admin_client, "close", *contacts)
-
-    admin_client.post(url, {"reason": "Said first"})
-    admin_client.post(url, {"reason": "Said later"})
-
-    assert {one.assignments.get().end_reason for one in contacts} == {"Said first"}
-
-
-def test_waits_for_the_button_when_paused(admin_client, monkeypatch):
-    monkeypatch.setattr(jobs, "PART", 1)
-    url = asked(admin_client, "close", *AssignedContactFactory.create_batch(2))
-    admin_client.post(url, {})
-
-    page = admin_client.get(url, {"paused": 1})
-
-    assert "Paused." in text_of(page)
-    assert "js/go_on.js" not in page.content.decode()
-    assert 'type="submit"' in page.content.decode()
-
-
-def test_takes_the_oldest_of_too_many_and_says_so(admin_client, monkeypatch):
-    monkeypatch.setattr(jobs, "MOST", 2)
-    contacts = WaitingContactFactory.create_batch(3)
-
-    page = admin_client.get(asked(admin_client, "close", *contacts))
-
-    assert "Close 2 contacts?" in text_of(page)
-    assert "these are the 2 oldest" in text_of(page)
-    assert url_of(contacts[2]) not in page.content.decode()
-
-
-def test_the_page_that_asks_needs_the_same_queries_for_any_number(admin_client):
-    def needed(contacts):
-        return queries_of(admin_client, asked(admin_client, "reassign", *contacts))
-
-    few = needed(AssignedContactFactory.create_batch(2))
-
-    assert needed(AssignedContactFactory.create_batch(20)) == few
-
-
-def test_the_summary_needs_the_same_queries_for_any_number(admin_client):
-    def needed(count):
-        contacts = AssignedContactFactory.create_batch(count)
-        url = asked(admin_client, "close", *contacts)
-        for contact in contacts:
-            Contact.objects.filter(pk=contact.pk).update(version=9)
-        admin_client.post(url, {})
-        return queries_of(admin_client, url)
-
-    assert needed(2) == needed(20)
-
-
-# Side by side, and what goes wrong
-
-
-def job_of(url, user):
-    return jobs.find_job(url.rstrip("/").rpartition("/")[2], actor=f"user:{user.pk}")
-
-
-def test_two_requests_do_not_do_the_same_part(admin_client, admin_user):
-    contact = AssignedContactFactory()
-    url = asked(admin_client, "close", contact)
-    one, other = job_of(url, admin_user), job_of(url, admin_user)
-
-    assert one.claim()
-    assert not other.claim()
-    page = admin_client.post(url, {}, follow=True)
-    assert state(contact)[0] == "assigned"
-
-    one.confirmed = True
-    one.release()
-    page = admin_client.post(url, {}, follow=True)
-    assert "1 contact closed." in text_of(page)
-
-
-def test_goes_on_after_a_request_that_died(admin_client, admin_user, monkeypatch):
-    contact = AssignedContactFactory()
-    url = asked(admin_client, "close", contact)
-    monkeypatch.setattr(jobs, "LEASE_SECONDS", -1)
-    assert job_of(url, admin_user).claim()
-
-    page = admin_client.post(url, {}, follow=True)
-
-    assert "1 contact closed." in text_of(page)
-
-
-def test_keeps_what_was_done_when_something_breaks(admin_client, admin_user, monkeypatch):
-    contacts = AssignedContactFactory.create_batch(3)
-
-    def close(contact_id, **kwargs):
-        if contact_id == contacts[1].pk:
-            raise ZeroDivisionError
-        return close_contact(contact_id, **kwargs)
-
-    monkeypatch.setitem(moves.SERVICES, Move.CLOSE, close)
-    url = asked(admin_client, "close", *contacts)
-    with pytest.raises(ZeroDivisionError):
-        admin_client.post(url, {})
-
-    assert [state(one)[0] for one in contacts] == ["closed", "assigned", "assigned"]
-    job = job_of(url, admin_user)
-    assert (job.moved, job.done, job.is_busy) == (1, 1, False)
-
-
-def test_a_selection_is_the_users_own_and_expires(admin_client, client):
-    url = asked(admin_client, "close", AssignedContactFactory())
-    client.force_login(User.objects.create_superuser("other"))
-
-    assert client.get(url).status_code == 404
-    assert client.post(url, {}).status_code == 404
-    assert admin_client.get(url.replace("moves/", "moves/x")).status_code == 404
-    Session.objects.update(expire_date=timezone.now() + timedelta(days=1))
-    assert admin_client.get(url).status_code == 200
-    key = url.rstrip("/").rpartition("/")[2]
-    Session.objects.filter(pk=key).update(expire_date=timezone.now())
-    assert admin_client.get(url).status_code == 404
-
-
-def test_nobodys_own_session_is_taken_for_a_selection(admin_client, admin_user):
-    key = admin_client.cookies["sessionid"].value
-
-    assert jobs.find_job(key, actor=f"user:{admin_user.pk}") is None
-
-
 # The buttons on a contact's page
 
 
@@ -546,58 +324,44 @@ def test_a_button_is_pressed_for_a_contact_that_is_there(admin_client):
     assert admin_client.get(address).status_code == 405
 
 
-# Who may
+# What the list no longer shows
 
 
-def staff(client, *codenames):
-    user = User.objects.create_user("staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client.force_login(user)
-    return user
+def test_tells_what_the_filter_no_longer_returns(admin_client):
+    kept, gone = WaitingContactFactory.create_batch(2)
+    Contact.objects.filter(pk=gone.pk).update(status="closed", closed_at=timezone.now())
+
+    url = asked(admin_client, "close", kept, gone, query="?status__exact=waiting")
+    question = text_of(admin_client.get(url))
+    summary = text_of(admin_client.post(url, {}, follow=True))
+
+    said = "1 selected contact has changed since and is left out."
+    assert said in question
+    assert said in summary
+    assert "Close 1 contact?" in question
+    assert "1 contact closed." in summary
 
 
-def test_who_may_only_look_has_no_actions_and_no_buttons(client):
-    staff(client, "view_contact")
-    contact = AssignedContactFactory()
+def test_says_nothing_of_others_when_all_are_there(admin_client):
+    contacts = WaitingContactFactory.create_batch(2)
+    url = asked(admin_client, "close", contacts[0], select_across=1)
 
-    listed = client.get(list_url("contact"))
-    shown = client.get(url_of(contact)).content.decode()
-    select(client, "close", contact)
-
-    assert not listed.context["action_form"]
-    assert 'name="move"' not in shown
-    assert not Session.objects.filter(pk__in=_keys_of_jobs()).exists()
+    assert "left out" not in text_of(admin_client.get(url))
+    assert "2 contacts closed." in text_of(admin_client.post(url, {}, follow=True))
 
 
-def _keys_of_jobs():
-    return [row.pk for row in Session.objects.all() if "move" in row.get_decoded()]
+@pytest.mark.parametrize(
+    ("across", "text"),
+    [
+        ({}, "2 selected contacts have changed since and are left out."),
+        ({"select_across": 1}, "The filters show no contact any more."),
+    ],
+)
+def test_goes_back_to_the_list_when_nothing_is_left(admin_client, across, text):
+    gone = ClosedContactFactory.create_batch(2)
+    query = "?status__exact=waiting"
 
+    response = select(admin_client, "close", *gone, query=query, **across)
 
-def test_who_may_only_look_is_refused_at_every_address(client):
-    user = staff(client, "view_contact")
-    contact = AssignedContactFactory()
-    job = jobs.begin_job(Move.CLOSE, [contact], actor=f"user:{user.pk}")
-    url = reverse("admin:leads_contact_moves", args=[job.key])
-
-    refused = [client.get(url), client.post(url, {}), press(client, "close", contact)]
-
-    assert [response.status_code for response in refused] == [403, 403, 403]
-    assert state(contact)[0] == "assigned"
-
-
-def test_who_may_change_contacts_moves_them_and_edits_nothing(client):
-    user = staff(client, "change_contact")
-    contact = AssignedContactFactory()
-
-    edited = client.post(url_of(contact), {"status": "closed"})
-    page = move_all(client, "close", contact)
-
-    assert edited.status_code == 403
-    assert "1 contact closed." in text_of(page)
-    assert contact.assignments.get().ended_by == f"user:{user.pk}"
-
-
-def test_sends_visitors_to_the_sign_in_page(client):
-    response = press(client, "close", AssignedContactFactory())
-
-    assert response.url.startswith(reverse("login"))
+    assert response.url == list_url("contact") + query
+    assert messages_of(admin_client.get(response.url)) == [text]

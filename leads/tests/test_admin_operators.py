@@ -5,19 +5,22 @@ import re
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from distribution.models import AuditEvent
 from distribution.tests.admin_pages import change_url, errors_of, list_url, messages_of, run_action
 from distribution.tests.factories import OperatorFactory, SourceFactory, WeightFactory
+from leads.admin import operator_pages
 from leads.admin.operators import OperatorAdmin
 from leads.models import Contact
 from leads.services import waiting
 from leads.tests.admin_pages import url_of
 from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import AssignedContactFactory, WaitingContactFactory
+from minicrm.transactions import RunAgain
 
 pytestmark = pytest.mark.django_db
 
@@ -349,3 +352,65 @@ def test_the_form_hands_a_long_queue_out_in_bounded_transactions(admin_client, m
     assert len(commits) >= 3
     assert load_of(weight.operator) == (True, 5)
     assert LogEntry.objects.count() == 1
+
+
+# What goes wrong
+
+
+def test_the_log_names_the_contact_that_was_given(admin_client, admin_user):
+    weight = WeightFactory(weight=0)
+    contact = WaitingContactFactory(source=weight.source)
+    data = {"expected_id": contact.pk}
+
+    for _ in range(2):
+        admin_client.post(page_url(weight.operator, "take_next"), data)
+
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.get_edited_object()) == (admin_user, contact)
+    assert entry.get_change_message() == "Changed operator."
+
+
+@pytest.mark.parametrize("page", ["switch_off", "take_next"])
+@pytest.mark.parametrize("error", [RunAgain("again"), TransactionManagementError("broken")])
+def test_says_that_others_keep_it_busy(admin_client, monkeypatch, page, error):
+    weight = WeightFactory(weight=0)
+    contact = WaitingContactFactory(source=weight.source)
+
+    def busy(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(operator_pages, "switch_operator_off", busy)
+    monkeypatch.setattr(operator_pages, "take_next_contact", busy)
+    data = {"expected_id": contact.pk, "open_contacts": "requeue", "reason": "Demo"}
+    response = admin_client.post(page_url(weight.operator, page), data)
+
+    said = ["Others kept it busy for too long; try it again."]
+    assert errors_of(response)["__all__"] == said
+    assert load_of(weight.operator) == (True, 0)
+
+
+def test_the_list_says_that_others_keep_it_busy(admin_client, monkeypatch):
+    def busy(*args, **kwargs):
+        raise RunAgain("again")
+
+    monkeypatch.setattr(operator_pages, "switch_operator_off", busy)
+    response = run_action(admin_client, "operator", "switch_off", OperatorFactory())
+
+    assert messages_of(response) == ["Others kept it busy for too long; try it again."]
+
+
+@pytest.mark.parametrize("page", ["switch_off", "take_next"])
+def test_an_error_of_the_database_is_no_excuse(admin_client, monkeypatch, page):
+    """Only what may succeed when it is tried again is told as busy."""
+    weight = WeightFactory(weight=0)
+    contact = WaitingContactFactory(source=weight.source)
+
+    def broken(*args, **kwargs):
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr(operator_pages, "switch_operator_off", broken)
+    monkeypatch.setattr(operator_pages, "take_next_contact", broken)
+    data = {"expected_id": contact.pk, "open_contacts": "requeue"}
+
+    with pytest.raises(OperationalError):
+        admin_client.post(page_url(weight.operator, page), data)
