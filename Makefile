@@ -25,7 +25,7 @@ help: ## Show this list
 	@echo
 	@echo 'variables: PORT=$(PORT)  JOBS=$(JOBS) (parallel tests)  PYTHON=$(PYTHON)'
 	@echo '           POSTGRES_DIR=$(POSTGRES_DIR)'
-	@echo '           ARGS="..." (for traffic)  PYTEST_ARGS="-k limit" (for the tests)'
+	@echo '           ARGS="..." (for traffic, stress)  PYTEST_ARGS="-k limit" (for the tests)'
 
 # Environments ---------------------------------------------------------------------------------
 
@@ -93,6 +93,10 @@ test-postgres: $(VENV)/.dev ## Run the tests on a throw-away PostgreSQL server
 	@echo '== Tests on PostgreSQL'
 	@SECRET_KEY="for-tests-only-$$($(PY) -c 'import uuid; print(uuid.uuid4().hex * 2)')"; \
 		export SECRET_KEY; exec $(PY) tools/with_postgres.py --fast -- $(PYTEST)
+
+.PHONY: stress
+stress: $(VENV)/.dev ## Prove the promises under load, kills and crashes (ARGS="--help")
+	@unset DATABASE_URL; exec $(PY) -m tools.stress $(ARGS)
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## Run the tests on SQLite and show which lines they miss
