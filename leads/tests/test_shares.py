@@ -1,7 +1,7 @@
 """Shares: the draws follow the weights, through every way a contact is assigned.
 
-At n = 20,000 from the queue, with everybody free and with some who cannot take any; and on arrival
-with SQLite. On PostgreSQL, where a claim takes three times as long, arrivals are fewer.
+At n = 20,000 from the queue, with everybody free and with some who cannot take any. Arrivals, by the
+same draw but one by one, are fewer.
 
 A right choice fails these tests about once in ten thousand runs; the seed makes that never.
 """
@@ -10,7 +10,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from distribution.fairness import chi_square
@@ -25,6 +25,7 @@ from leads.tests.factories import AssignedContactFactory, LeadFactory
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 N = 20_000
+ARRIVALS = 4_000
 P = 1e-4
 
 
@@ -55,8 +56,7 @@ def test_shares_follow_the_weights_when_everybody_is_free():
     weights = operators(source, [1, 2, 3, 5, 8, 13], operator__max_load=N)
     rng = Random(20_000)
     got = Counter()
-    arrivals = N if connection.vendor == "sqlite" else 4_000
-    for _ in range(arrivals // 100):
+    for _ in range(ARRIVALS // 100):
         # A commit for each would take long on a disk; none at all would let the old versions of
         # six rows pile up, and PostgreSQL slow down with each.
         with transaction.atomic():

@@ -184,7 +184,7 @@ def test_with_a_commit_in_between_it_fails(scene, monkeypatch):
 
 
 def test_with_several_transactions_for_one_move_it_fails(scene, monkeypatch):
-    monkeypatch.setattr("leads.api.moves.retried", lambda func: func)
+    monkeypatch.setattr("leads.api.once.retried", lambda func: func)
     each_fails("half stored", CLOSE, scene, gone=True, stored=False)
 
 
