@@ -41,6 +41,9 @@ def _belongs_to_another_database(item: pytest.Item, vendor: str) -> bool:
     # What has nothing to do with the database runs with the default one.
     if item.get_closest_marker("any_database"):
         return vendor != "sqlite"
+    # What hardly depends on it waits for CI to be run with the other one too.
+    if item.get_closest_marker("slow_on_postgresql") and not os.environ.get("CI"):
+        return vendor == "postgresql"
     return any(item.get_closest_marker(name) and name != vendor for name in DATABASE_MARKERS)
 
 

@@ -21,7 +21,7 @@ from distribution.tests.factories import OperatorFactory, WeightFactory
 from leads.models import Assignment
 from leads.tests.factories import AssignedContactFactory, WaitingContactFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 
 @pytest.mark.parametrize("model", ["operator", "source", "operatorsourceweight", "apikey"])

@@ -14,7 +14,7 @@ from distribution.models import AuditEvent
 from distribution.tests.admin_pages import change_url, delete_url, list_url, queries_of
 from distribution.tests.factories import OperatorFactory, SourceFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 LIST = list_url("auditevent")
 

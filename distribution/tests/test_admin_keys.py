@@ -11,7 +11,7 @@ from distribution.keys import TOKEN, authenticate
 from distribution.models import ApiKey
 from distribution.tests.factories import SourceFactory, make_key
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 LIST = reverse("admin:distribution_apikey_changelist")
 ADD = reverse("admin:distribution_apikey_add")

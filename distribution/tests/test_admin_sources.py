@@ -17,7 +17,7 @@ from distribution.tests.factories import SourceFactory, WeightFactory, make_key
 from leads.models import Contact
 from leads.tests.factories import WaitingContactFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 
 def test_adds_a_source(admin_client):

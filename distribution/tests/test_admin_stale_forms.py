@@ -14,7 +14,7 @@ from leads.models import Lead
 from leads.tests.admin_pages import url_of as lead_url
 from leads.tests.factories import LeadFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 
 def filled_in(response):

@@ -7,7 +7,7 @@ from django.urls import reverse
 from distribution.models import AuditEvent
 from distribution.tests.admin_pages import errors_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 PASSWORD = "made-up-password-1"
 ADD_USER = reverse("admin:auth_user_add")

@@ -16,7 +16,7 @@ from distribution.tests.factories import OperatorFactory, SourceFactory, WeightF
 from leads.models import Assignment
 from leads.tests.factories import AssignedContactFactory, WaitingContactFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 
 def test_adding_a_weight_assigns_what_waits(admin_client, admin_user):

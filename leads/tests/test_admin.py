@@ -12,7 +12,7 @@ from leads.models import IdempotencyRecord, Lead, LeadConflict
 from leads.tests.admin_pages import found, list_url, queries_of, url_of
 from leads.tests.factories import AssignedContactFactory, LeadFactory, WaitingContactFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 MODELS = ["lead", "contact", "assignment", "leadconflict", "idempotencyrecord"]
 

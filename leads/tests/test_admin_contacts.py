@@ -21,7 +21,7 @@ from leads.services import (
 from leads.tests.admin_pages import found, list_url, queries_of, url_of
 from leads.tests.factories import AssignedContactFactory, LeadFactory, WaitingContactFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 
 def test_a_posted_operator_or_status_changes_nothing(admin_client):

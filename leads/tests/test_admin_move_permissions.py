@@ -13,7 +13,7 @@ from leads.tests.factories import (
     AssignedContactFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 
 def staff(client, *codenames):

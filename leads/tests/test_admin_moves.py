@@ -23,7 +23,7 @@ from leads.tests.factories import (
 )
 from minicrm.transactions import RunAgain
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 
 # Choose and confirm

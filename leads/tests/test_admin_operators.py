@@ -22,7 +22,7 @@ from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import AssignedContactFactory, WaitingContactFactory
 from minicrm.transactions import RunAgain
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow_on_postgresql, pytest.mark.django_db]
 
 
 def page_url(operator, page):

@@ -25,6 +25,8 @@ from leads.tests.factories import AssignedContactFactory
 from minicrm.local_access import LocalAccess, keep_access
 from minicrm.tests.server import ROOT, environment, running_server
 
+pytestmark = pytest.mark.slow_on_postgresql
+
 KEY = "mcrm_test_key"
 
 

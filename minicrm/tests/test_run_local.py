@@ -26,6 +26,8 @@ import pytest
 from minicrm.local_access import FILE_NAME, LocalAccess, keep_access, read_access
 from minicrm.tests.server import ROOT
 
+pytestmark = pytest.mark.slow_on_postgresql
+
 START_SECONDS = 60
 GUNICORN = Path(sys.executable).with_name("gunicorn")
 
