@@ -55,8 +55,8 @@ def assert_caught(workers):  # noqa: F811
     return check
 
 
-def assert_rounds_catch_it():
-    with pytest.raises(AssertionError, match="waits for ever"):
+def assert_rounds_catch_it(*, match="waits for ever"):
+    with pytest.raises(AssertionError, match=match):
         assert_no_place_is_missed(rounds=ROUNDS, seed=1)
 
 
@@ -184,4 +184,6 @@ def test_an_arrival_without_a_transaction_is_caught(monkeypatch, assert_caught):
     monkeypatch.setattr("leads.tests.moves.register_contact", without)
     monkeypatch.setattr(test_lost_wakeups, "register_contact", without)
     assert_caught("register", "close", match=NOBODY_CARED)
-    assert_rounds_catch_it()
+    # The pauses decide which harm comes first: a contact that stays in the queue, or one that the
+    # close hands a place while it is still being stored.
+    assert_rounds_catch_it(match="waits for ever|UNIQUE constraint failed: leads_assignment")
