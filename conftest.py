@@ -72,3 +72,27 @@ def _test_settings(settings, tmp_path: Path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.DATA_DIR = tmp_path
     settings.WHITENOISE_AUTOREFRESH = True  # else it remarks on the folder that is not there
+
+
+@pytest.fixture
+def viewer(db):
+    """A browser in which somebody is signed in who may look at everything, and change nothing."""
+    from minicrm.tests.people import sign_in
+
+    return sign_in("viewer")
+
+
+@pytest.fixture
+def supervisor(db):
+    """A browser in which somebody is signed in who may change what pages change."""
+    from minicrm.tests.people import sign_in
+
+    return sign_in("supervisor")
+
+
+@pytest.fixture
+def administrator(db):
+    """A browser in which somebody is signed in who may also see to keys and users."""
+    from minicrm.tests.people import sign_in
+
+    return sign_in("administrator")

@@ -231,6 +231,7 @@ class AuditEvent(models.Model):
         API_KEY = "api_key", _("API key")
         USER = "user", _("user")
         GROUP = "group", _("group")
+        LEAD = "lead", _("lead")
 
     at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
     actor = models.CharField(_("who"), max_length=ACTOR_LENGTH, editable=False)

@@ -17,7 +17,8 @@ class Lead(models.Model):
     """A person, known by any of three keys, each in its normal form (`leads.identity`).
 
     Each key belongs to one lead at most; that a lead has at least one is for the services to see
-    to, as an erased lead has none.
+    to, as an erased lead has none. A lead that was merged into another keeps its keys and leads to
+    that one, which was never merged itself: one step is enough.
     """
 
     external_id = models.CharField(
@@ -29,6 +30,16 @@ class Lead(models.Model):
     )
     name = models.CharField(
         _("name"), max_length=NAME_LENGTH, blank=True, validators=[validate_line]
+    )
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="merged",
+        verbose_name=_("merged into"),
+        help_text=_("The lead that this one turned out to be; it has the contacts of both."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

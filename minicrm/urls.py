@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path("accounts/", include("minicrm.page_urls")),
+    path("", include("distribution.urls")),
     path("", include("leads.urls")),
 ]

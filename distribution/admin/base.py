@@ -18,9 +18,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from minicrm.errors import NotFound, ServiceError
+from distribution.refusals import refusal_text
+from minicrm.errors import ServiceError
 from minicrm.text import clean_line
 from minicrm.transactions import retried
 
@@ -32,28 +32,7 @@ else:
     AnyModelForm = ModelForm
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
-# The services speak English; here is what a person may meet when two change the same thing.
-REFUSALS = {
-    "source_name_taken": gettext_lazy("There is a source of this name already."),
-    "weight_exists": gettext_lazy("This operator has a weight for this source already."),
-    "operator_inactive": gettext_lazy("This operator is switched off."),
-    "operator_at_limit": gettext_lazy("This operator is at the limit."),
-    "reason_required": gettext_lazy("Say why it goes over the limit."),
-    "busy": gettext_lazy("Others kept it busy for too long; try it again."),
-}
 PROTECTING_SHOWN = 10  # of what keeps an object from being deleted; there may be a million
-
-
-def actor_of(request: HttpRequest) -> str:
-    """Return how decision records name the signed-in user."""
-    return f"user:{request.user.pk}"
-
-
-def refusal_text(error: ServiceError) -> str:
-    """Return what a service refused, in the user's language where we have it."""
-    if isinstance(error, NotFound):
-        return _("It was deleted meanwhile.")
-    return str(REFUSALS.get(error.code, error.message))
 
 
 def changelist_url(model: type[Model], **filters: object) -> str:

@@ -16,9 +16,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from distribution.admin.base import NameForm, ServiceAdmin, actor_of
+from distribution.admin.base import NameForm, ServiceAdmin
 from distribution.keys import create_api_key, rename_api_key, revoke_api_key
 from distribution.models import ApiKey
+from minicrm.pages import actor_of
 
 
 class RevokedFilter(admin.SimpleListFilter):

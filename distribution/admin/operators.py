@@ -16,11 +16,11 @@ from distribution.admin.base import (
     NameForm,
     ProtectedDeletes,
     ServiceAdmin,
-    actor_of,
     related_lists,
 )
 from distribution.models import Operator
 from distribution.services import create_operator, delete_operator, update_operator
+from minicrm.pages import actor_of
 
 
 class LoadFilter(admin.SimpleListFilter):

@@ -16,12 +16,12 @@ from distribution.admin.base import (
     NameForm,
     ProtectedDeletes,
     ServiceAdmin,
-    actor_of,
     object_link,
     related_lists,
 )
 from distribution.models import ApiKey, OperatorSourceWeight, Source
 from distribution.services import create_source, delete_source, update_source
+from minicrm.pages import actor_of
 
 if TYPE_CHECKING:
     WeightTable = admin.TabularInline[OperatorSourceWeight, Source]

@@ -14,9 +14,10 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from distribution.admin.base import SAFE_METHODS, AnyModelAdmin, actor_of
+from distribution.admin.base import SAFE_METHODS, AnyModelAdmin
 from distribution.audit import record
 from distribution.rights import record_password, rights_of_group, rights_of_user
+from minicrm.pages import actor_of
 
 if TYPE_CHECKING:
     UserPages = DjangoUserAdmin[User]

@@ -10,11 +10,12 @@ from django.db.models import QuerySet
 from django.forms import Media, ModelForm
 from django.http import HttpRequest
 
-from distribution.admin.base import ServiceAdmin, actor_of
+from distribution.admin.base import ServiceAdmin
 from distribution.admin.filters import chosen_by_name, filter_media
 from distribution.models import OperatorSourceWeight
 from distribution.services import add_weight, remove_weight, update_weight
 from minicrm.errors import NotFound
+from minicrm.pages import actor_of
 
 
 @admin.register(OperatorSourceWeight)

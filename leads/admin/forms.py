@@ -11,8 +11,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from distribution.admin.base import REFUSALS
 from distribution.models import Operator
+from distribution.refusals import REFUSALS
 from leads.admin.moves import Move
 from leads.models import REASON_LENGTH
 from leads.services import OpenContacts

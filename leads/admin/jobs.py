@@ -22,8 +22,8 @@ from django.utils.crypto import get_random_string
 
 from leads.admin.evidence import was_moved
 from leads.admin.moves import SERVICES, Move
-from leads.admin.refusals import Refusal, refused_when_busy
 from leads.models import Contact
+from leads.refusals import Refusal, refused_when_busy
 from leads.services import Moved
 from minicrm.errors import ServiceError
 from minicrm.transactions import retried

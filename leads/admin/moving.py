@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from distribution.admin.base import AnyModelAdmin, actor_of
+from distribution.admin.base import AnyModelAdmin
 from leads.admin import jobs
 from leads.admin.forms import ButtonForm, MoveForm, as_admin_form, form_of
 from leads.admin.jobs import Job, begin_job, find_job
@@ -36,6 +36,7 @@ from leads.admin.moves import (
 )
 from leads.admin.summaries import outcome, refusals_of, statuses_text
 from leads.models import Contact
+from minicrm.pages import actor_of
 
 LISTED = 100  # contacts on the page that asks
 

@@ -17,15 +17,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from distribution.admin.base import actor_of, object_link
+from distribution.admin.base import object_link
 from distribution.admin.operators import OperatorAdmin as SettingsAdmin
 from distribution.models import Operator
 from leads.admin.forms import SwitchOffForm, TakeNextForm, as_admin_form
 from leads.admin.moves import Move, log_moves
-from leads.admin.refusals import Refusal, refusal_lines, refused_when_busy
 from leads.models import Contact
+from leads.refusals import Refusal, refusal_lines, refused_when_busy
 from leads.services import OpenContacts, SwitchedOff, switch_operator_off, take_next_contact
 from minicrm.errors import ServiceError
+from minicrm.pages import actor_of
 
 page = method_decorator([never_cache, require_http_methods(["GET", "HEAD", "POST"])])
 

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from leads.admin.jobs import Job
 from leads.admin.moves import Move, already_text, done_text, freed_text, missing_text, refused_text
-from leads.admin.refusals import Refusal, refusal_lines
 from leads.models import Contact
+from leads.refusals import Refusal, refusal_lines
 
 
 def statuses_text(selected: Mapping[str, int]) -> str:

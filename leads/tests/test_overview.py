@@ -16,7 +16,7 @@ from distribution.tests.factories import OperatorFactory, SourceFactory
 from leads.models import Contact
 from leads.templatetags.figures import age_text
 from leads.tests.factories import AssignedContactFactory, LeadFactory, WaitingContactFactory
-from leads.views import CONTACTS_SHOWN, OPERATORS_SHOWN
+from leads.views.overview import CONTACTS_SHOWN, OPERATORS_SHOWN
 
 pytestmark = pytest.mark.django_db
 

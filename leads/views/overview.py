@@ -1,4 +1,4 @@
-"""The pages."""
+"""The overview: who works, who waits, what came in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,26 +6,20 @@ from typing import Any
 
 from django.db.models import Count, F, Min, Q, Sum
 from django.db.models.functions import Greatest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from django_htmx.middleware import HtmxDetails
 
 from distribution.models import Operator
 from leads.models import Contact
+from minicrm.pages import HtmxHttpRequest
 
 OPERATORS_SHOWN = 100
 CONTACTS_SHOWN = 20
 BUSY_FROM = 0.8  # of the limit: the load bar changes its colour
-
-
-class HtmxHttpRequest(HttpRequest):
-    """A request as `django_htmx`'s middleware leaves it."""
-
-    htmx: HtmxDetails
 
 
 @dataclass(frozen=True, slots=True)

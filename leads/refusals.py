@@ -12,8 +12,8 @@ from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from distribution.admin.base import REFUSALS as DISTRIBUTION_REFUSALS
 from distribution.models import Operator
+from distribution.refusals import REFUSALS as DISTRIBUTION_REFUSALS
 from leads.models import Contact
 from minicrm.errors import Busy, ServiceError
 from minicrm.transactions import RunAgain, is_retryable

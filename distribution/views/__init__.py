@@ -1,0 +1,1 @@
+"""The pages about keys, users, and who changed what."""
