@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "minicrm.middleware.ApiBoundaryMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "minicrm.middleware.PageGZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "minicrm.middleware.PageCommonMiddleware",
@@ -130,6 +131,8 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "minicrm.pages.page_context",
             ],
+            # minicrm is no app of its own, where Django would look.
+            "libraries": {"pages": "minicrm.templatetags.pages"},
         },
     },
 ]

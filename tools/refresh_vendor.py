@@ -24,6 +24,7 @@ from typing import Any
 
 VENDOR = Path(__file__).resolve().parent.parent / "static" / "vendor"
 MANIFEST = "MANIFEST.json"
+DRAWN = re.compile(r"<(?:path|circle|rect|line|polyline) [^>]*/>")
 # The static files' storage looks for the maps such comments name, and finds none.
 SOURCE_MAP = re.compile(rb"[ \t]*(?://[#@]|/\*[#@])[ \t]*sourceMappingURL=[^\n]*\n?")
 
@@ -36,7 +37,74 @@ class Package:
     version: str
     licence: str  # SPDX identifier
     files: dict[str, str]  # path in the package -> path below static/vendor
+    icons: dict[str, str] = dataclasses.field(default_factory=dict)  # our name -> the icon's
+    sprite: str = ""  # path below static/vendor of the one file that holds the icons
 
+    @property
+    def targets(self) -> list[str]:
+        """The files below static/vendor that the package gives."""
+        return [*self.files.values(), *([self.sprite] if self.sprite else [])]
+
+
+# Our names for icons, which say what is meant, and the pictures that stand for it.
+ICONS = {
+    "logo": "arrows-split-2",
+    "overview": "layout-dashboard",
+    "operators": "users",
+    "sources": "adjustments-horizontal",
+    "contacts": "message-circle",
+    "leads": "id-badge-2",
+    "history": "history",
+    "key": "key",
+    "users": "user-cog",
+    "admin": "settings",
+    "docs": "api",
+    "sign-out": "logout",
+    "edit": "edit",
+    "trash": "trash",
+    "check": "check",
+    "x": "x",
+    "dots": "dots-vertical",
+    "search": "search",
+    "filter": "filter",
+    "download": "download",
+    "upload": "upload",
+    "copy": "copy",
+    "refresh": "refresh",
+    "undo": "arrow-back-up",
+    "arrow-right": "arrow-right",
+    "arrow-left": "arrow-left",
+    "chevron-down": "chevron-down",
+    "clock": "clock",
+    "alert": "alert-triangle",
+    "info": "info-circle",
+    "phone": "phone",
+    "mail": "mail",
+    "id": "id",
+    "sun": "sun",
+    "moon": "moon",
+    "device": "device-desktop",
+    "theme": "palette",
+    "language": "language",
+    "lock": "lock",
+    "switch": "toggle-left",
+    "user-plus": "user-plus",
+    "merge": "git-merge",
+    "eye": "eye",
+    "play": "player-play",
+    "pause": "player-pause",
+    "send": "send",
+    "list": "list",
+    "chart": "chart-bar",
+    "target": "target",
+    "queue": "hourglass",
+    "close": "circle-check",
+    "reopen": "rotate",
+    "reassign": "arrows-exchange",
+    "requeue": "corner-up-left",
+    "plus": "plus",
+    "menu": "menu-2",
+}
 
 PACKAGES = [
     Package(
@@ -44,6 +112,30 @@ PACKAGES = [
         version="4.0.1",
         licence="0BSD",
         files={"dist/htmx.min.js": "htmx/htmx.min.js", "LICENSE": "htmx/LICENSE"},
+    ),
+    Package(
+        name="@tabler/core",
+        version="1.6.1",
+        licence="MIT",
+        files={"dist/css/tabler.min.css": "tabler/tabler.min.css"},
+    ),
+    Package(
+        name="@tabler/icons",
+        version="3.51.0",
+        licence="MIT",
+        files={"LICENSE": "tabler-icons/LICENSE"},
+        icons=ICONS,
+        sprite="tabler-icons/icons.svg",
+    ),
+    Package(
+        name="@fontsource-variable/inter",
+        version="5.3.0",
+        licence="OFL-1.1",
+        files={
+            "files/inter-latin-wght-normal.woff2": "inter/inter-latin.woff2",
+            "files/inter-cyrillic-wght-normal.woff2": "inter/inter-cyrillic.woff2",
+            "LICENSE": "inter/LICENSE",
+        },
     ),
 ]
 
@@ -61,8 +153,29 @@ def fetch(package: Package, folder: Path) -> dict[str, bytes]:
             if member is None:
                 raise KeyError(f"{source} is no file")
             contents[target] = without_source_map(member.read())
+        if package.sprite:
+            contents[package.sprite] = sprite_of(tar, package.icons)
     archive.unlink()
     return contents
+
+
+def sprite_of(tar: tarfile.TarFile, icons: dict[str, str]) -> bytes:
+    """Return one file with the icons as symbols, each by our name for it."""
+    symbols = ['<svg xmlns="http://www.w3.org/2000/svg">']
+    for ours, theirs in icons.items():
+        member = tar.extractfile(f"package/icons/outline/{theirs}.svg")
+        if member is None:
+            raise KeyError(f"{theirs} is no icon")
+        # Without the invisible square that each begins with.
+        paths = [
+            path for path in DRAWN.findall(member.read().decode()) if 'fill="none"' not in path
+        ]
+        symbols.append(
+            f'<symbol id="{ours}" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
+            f' stroke-width="2" stroke-linecap="round" stroke-linejoin="round">'
+            f"{''.join(paths)}</symbol>"
+        )
+    return "\n".join([*symbols, "</svg>", ""]).encode()
 
 
 def without_source_map(content: bytes) -> bytes:
@@ -105,7 +218,7 @@ def faults(vendor: Path) -> Iterator[str]:
         yield f"{MANIFEST} cannot be read: {error}"
         return
     listed = {row["file"]: row for row in entries}
-    pinned = {path: package for package in PACKAGES for path in package.files.values()}
+    pinned = {path: package for package in PACKAGES for path in package.targets}
     for path in sorted(pinned.keys() ^ listed.keys()):
         yield f"{path} is {'not in the manifest' if path in pinned else 'listed but not pinned'}"
     for path, row in listed.items():

@@ -9,8 +9,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from distribution.models import Operator
+
 register = template.Library()
 
+BUSY_FROM = 0.8  # of the limit: the load bar changes its colour
 # Down to what number of seconds each unit is used, largest first.
 UNITS = ((172_800, 86_400), (7_200, 3_600), (120, 60))
 
@@ -50,3 +53,19 @@ def age_text(seconds: int) -> str:
 def grouped(number: int) -> str:
     """Return a number with its digits grouped as the language does it."""
     return number_format(number, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def load_state(operator: Operator) -> str:
+    """Return `off`, `full` (at the limit or over it), `busy` or `free`."""
+    if not operator.is_active:
+        return "off"
+    if operator.current_load >= operator.max_load:
+        return "full"
+    return "busy" if operator.current_load >= BUSY_FROM * operator.max_load else "free"
+
+
+@register.filter
+def load_filled(operator: Operator) -> int:
+    """Return how far a bar that ends at the limit is filled; a limit of 0 is reached at once."""
+    return min(operator.current_load, operator.max_load) if operator.max_load else 1

@@ -29,7 +29,7 @@ class Toast:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Return one of our icons; it says nothing to a screen reader."""
-    address = static("img/icons.svg")
+    address = static("vendor/tabler-icons/icons.svg")
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', address, name
     )
