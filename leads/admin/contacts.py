@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.forms import Media
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -12,11 +12,10 @@ from distribution.admin.base import ReadOnlyAdmin, object_link
 from distribution.admin.filters import chosen_by_name, filter_media
 from leads.admin.decisions import assignment_tables, json_block
 from leads.admin.moving import MovableContacts
-from leads.admin.search import lead_ids_of_key
 from leads.admin.timelines import timeline_table
 from leads.models import Contact, Lead
+from leads.search import contacts_found
 
-MAX_DIGITS = 18  # of a contact's number; Python refuses to read numbers of any length
 ASSIGNMENTS_SHOWN = 20
 
 
@@ -65,11 +64,7 @@ class ContactAdmin(MovableContacts, ReadOnlyAdmin):
         text = search_term.strip()
         if not text:
             return queryset, False
-        found = Q(lead__in=lead_ids_of_key(text))
-        number = text.removeprefix("#")
-        if number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS:
-            found |= Q(pk=int(number))
-        return queryset.filter(found), False
+        return queryset.filter(contacts_found(text)), False
 
     @admin.display(description=_("lead"), ordering="lead")
     def lead_number(self, contact: Contact) -> str:

@@ -14,9 +14,15 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from distribution.admin.base import AnyModelAdmin, NameForm, changelist_url, related_lists
-from leads.admin.search import leads_matching
+from distribution.admin.base import (
+    AnyModelAdmin,
+    NameForm,
+    changelist_url,
+    object_link,
+    related_lists,
+)
 from leads.models import Contact, Lead
+from leads.search import leads_matching
 
 NEWEST_SHOWN = 20
 
@@ -53,6 +59,7 @@ class LeadAdmin(NumberedLog):
         "external_id",
         "email",
         "phone",
+        "merged_into_link",
         "created_at",
         "newest_contacts",
         "lists",
@@ -81,6 +88,11 @@ class LeadAdmin(NumberedLog):
         """Write the name alone, if it was changed: a contact may be filling in keys just now."""
         if "name" in form.changed_data:
             obj.save(update_fields=["name"])
+
+    @admin.display(description=_("merged into"))
+    def merged_into_link(self, lead: Lead) -> str:
+        """Link to the lead that this one turned out to be."""
+        return object_link(lead.merged_into, f"#{lead.merged_into_id}")
 
     @admin.display(description=_("newest contacts"))
     def newest_contacts(self, lead: Lead) -> str:

@@ -22,20 +22,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from distribution.admin.base import AnyModelAdmin
-from leads.admin import jobs
-from leads.admin.forms import ButtonForm, MoveForm, as_admin_form, form_of
-from leads.admin.jobs import Job, begin_job, find_job
-from leads.admin.moves import (
-    EXPLANATIONS,
-    POSSIBLE,
-    Move,
-    log_moves,
-    missing_text,
-    more_text,
-    question,
-)
-from leads.admin.summaries import outcome, refusals_of, statuses_text
+from leads.admin.forms import ButtonForm, as_admin_form
+from leads.admin.log import log_moves
+from leads.forms.moves import MoveForm, form_of
 from leads.models import Contact
+from leads.moving import jobs
+from leads.moving.jobs import Job, begin_job, find_job
+from leads.moving.moves import EXPLANATIONS, POSSIBLE, Move
+from leads.moving.summaries import outcome, refusals_of, statuses_text
+from leads.moving.words import missing_text, more_text, question
 from minicrm.pages import actor_of
 
 LISTED = 100  # contacts on the page that asks

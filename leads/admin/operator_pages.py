@@ -21,8 +21,9 @@ from distribution.admin.base import object_link
 from distribution.admin.operators import OperatorAdmin as SettingsAdmin
 from distribution.models import Operator
 from leads.admin.forms import SwitchOffForm, TakeNextForm, as_admin_form
-from leads.admin.moves import Move, log_moves
+from leads.admin.log import log_moves
 from leads.models import Contact
+from leads.moving.moves import Move
 from leads.refusals import Refusal, refusal_lines, refused_when_busy
 from leads.services import OpenContacts, SwitchedOff, switch_operator_off, take_next_contact
 from minicrm.errors import ServiceError

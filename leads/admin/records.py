@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -13,6 +12,9 @@ from distribution.admin.base import ReadOnlyAdmin, object_link
 from leads.admin.decisions import json_block
 from leads.admin.leads import NumberedLog
 from leads.models import IdempotencyRecord, LeadConflict
+from leads.services import tell_apart
+from minicrm.errors import Conflict
+from minicrm.pages import actor_of
 
 
 @admin.register(LeadConflict)
@@ -42,13 +44,17 @@ class LeadConflictAdmin(NumberedLog, ReadOnlyAdmin):
 
     @admin.action(description=_("Mark as resolved"), permissions=["resolve"])
     def mark_resolved(self, request: HttpRequest, queryset: QuerySet[LeadConflict]) -> None:
-        """Note that somebody has looked into the chosen conflicts."""
+        """Note that the leads of the chosen conflicts are two persons each."""
         count = 0
-        for conflict in queryset:
-            open_still = LeadConflict.objects.filter(pk=conflict.pk, resolved_at=None)
-            if open_still.update(resolved_at=timezone.now()):
+        for conflict in queryset.filter(resolved_at=None):
+            pair = {"lead_id": conflict.lead_id, "other_id": conflict.other_lead_id}
+            try:
+                resolved = tell_apart(**pair, actor=actor_of(request))
+            except Conflict:
+                continue  # merged meanwhile, which resolved it
+            if resolved:
                 self.log_change(request, conflict, [{"changed": {"fields": ["resolved"]}}])
-                count += 1
+                count += resolved
         text = ngettext("%(count)d conflict resolved.", "%(count)d conflicts resolved.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 

@@ -20,9 +20,9 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from leads.admin.evidence import was_moved
-from leads.admin.moves import SERVICES, Move
 from leads.models import Contact
+from leads.moving.evidence import was_moved
+from leads.moving.moves import SERVICES, Move
 from leads.refusals import Refusal, refused_when_busy
 from leads.services import Moved
 from minicrm.errors import ServiceError
@@ -102,7 +102,7 @@ class Job:
         """Note what the user said, and that it may begin."""
         self.said, self.confirmed, self.confirmed_at = said, True, timezone.now().isoformat()
 
-    def run_part(self, log: Log) -> None:
+    def run_part(self, log: Log | None = None) -> None:
         """Move as many contacts as one request should, each in its own transaction; release it.
 
         Every few contacts what was done is kept, together with what `log` writes. Stops when

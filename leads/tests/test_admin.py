@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
+from distribution.models import AuditEvent
 from leads.models import IdempotencyRecord, Lead, LeadConflict
 from leads.tests.admin_pages import found, list_url, queries_of, url_of
 from leads.tests.factories import AssignedContactFactory, LeadFactory, WaitingContactFactory
@@ -189,6 +190,19 @@ def test_marks_conflicts_as_resolved(admin_client):
     assert earlier.resolved_at == when
     assert "1 conflict resolved." in response.content.decode()
     assert LogEntry.objects.get().object_repr == f"#{conflict.pk}"
+    recorded = AuditEvent.objects.filter(object_type="lead").values_list("object_id", flat=True)
+    assert set(recorded) == {conflict.lead_id, conflict.other_lead_id}
+
+
+def test_a_merged_lead_links_to_where_it_leads(admin_client):
+    root, merged = LeadFactory.create_batch(2)
+    Lead.objects.filter(pk=merged.pk).update(merged_into=root)
+
+    page = admin_client.get(url_of(merged)).content.decode()
+    listed = admin_client.get(list_url("lead"), {"merged_into__id__exact": root.pk})
+
+    assert f'<a href="{url_of(root)}">#{root.pk}</a>' in page
+    assert list(listed.context["cl"].result_list) == [merged]
 
 
 def test_who_may_only_look_resolves_nothing(client):

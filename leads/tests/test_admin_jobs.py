@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from leads.admin import jobs, moves
-from leads.admin.moves import Move
 from leads.models import Contact
+from leads.moving import jobs, moves
+from leads.moving.moves import Move
 from leads.services import close_contact
 from leads.tests.admin_moves import asked, move_all, state, text_of
 from leads.tests.admin_pages import list_url, queries_of, url_of

@@ -10,8 +10,8 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from distribution.tests.factories import OperatorFactory, WeightFactory
-from leads.admin import jobs, moves
-from leads.admin.moves import Move
+from leads.moving import jobs, moves
+from leads.moving.moves import Move
 from leads.services import close_contact, reassign_contact, reopen_contact, requeue_contact
 from leads.tests.admin_moves import asked, state, text_of
 from leads.tests.factories import (

@@ -5,8 +5,8 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 
-from leads.admin import jobs
-from leads.admin.moves import Move
+from leads.moving import jobs
+from leads.moving.moves import Move
 from leads.tests.admin_moves import move_all, press, select, state, text_of
 from leads.tests.admin_pages import list_url, url_of
 from leads.tests.factories import (

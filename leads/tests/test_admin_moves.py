@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from distribution.tests.admin_pages import messages_of
 from distribution.tests.factories import OperatorFactory, WeightFactory
-from leads.admin import jobs, moves, moving
-from leads.admin.moves import Move
+from leads.admin import moving
 from leads.models import Contact
+from leads.moving import jobs, moves
+from leads.moving.moves import Move
 from leads.services import close_contact, requeue_contact
 from leads.tests.admin_moves import asked, move_all, press, select, state, text_of
 from leads.tests.admin_pages import list_url, url_of

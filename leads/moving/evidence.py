@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from leads.admin.moves import Move
 from leads.models import Assignment
+from leads.moving.moves import Move
 
 End, Method = Assignment.End, Assignment.Method
 

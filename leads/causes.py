@@ -8,12 +8,6 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 
-def cause_of(decision: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what freed the place, as the decision record says it; nothing where it does not."""
-    cause = decision.get("freed_by")
-    return cause if isinstance(cause, dict) else {}
-
-
 def place_text(cause: Mapping[str, Any], names: Mapping[int, str], *, contact_id: int) -> str:
     """Return why the contact got a place, or nothing."""
     freed = cause.get("contact_id")

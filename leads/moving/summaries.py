@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from django.contrib import messages
 from django.utils.translation import gettext as _
 
-from leads.admin.jobs import Job
-from leads.admin.moves import Move, already_text, done_text, freed_text, missing_text, refused_text
 from leads.models import Contact
+from leads.moving.jobs import Job
+from leads.moving.moves import Move
+from leads.moving.words import already_text, done_text, freed_text, missing_text, refused_text
 from leads.refusals import Refusal, refusal_lines
 
 

@@ -1,68 +1,12 @@
-"""The moves that a person can make with contacts in Django's admin, and their words."""
+"""What is asked before contacts are moved, and what is told afterwards, by their number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.db import models
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from leads.models import Contact
-from leads.services import (
-    Moved,
-    close_contact,
-    reassign_contact,
-    reopen_contact,
-    requeue_contact,
-)
-
-Status = Contact.Status
-
-
-class Move(models.TextChoices):
-    """What can be done with a contact by hand."""
-
-    CLOSE = "close", _("Close")
-    REOPEN = "reopen", _("Reopen")
-    REQUEUE = "requeue", _("Put back into the queue")
-    REASSIGN = "reassign", _("Hand over to an operator")
-
-
-SERVICES: dict[Move, Callable[..., Moved]] = {
-    Move.CLOSE: close_contact,
-    Move.REOPEN: reopen_contact,
-    Move.REQUEUE: requeue_contact,
-    Move.REASSIGN: reassign_contact,
-}
-# What a contact of each status can be put through.
-POSSIBLE = {
-    Status.WAITING: [Move.REASSIGN, Move.CLOSE],
-    Status.ASSIGNED: [Move.REASSIGN, Move.REQUEUE, Move.CLOSE],
-    Status.CLOSED: [Move.REOPEN],
-}
-# The field of a contact that the admin's log names as changed.
-FIELDS = {
-    Move.CLOSE: "status",
-    Move.REOPEN: "status",
-    Move.REQUEUE: "status",
-    Move.REASSIGN: "operator",
-}
-EXPLANATIONS: dict[Move, Any] = {
-    Move.CLOSE: _("The places that become free go to the contacts that have waited longest."),
-    Move.REOPEN: _(
-        "Each goes back to its last operator if they are available, else to one chosen by weight;"
-        " if nobody can take it, it waits."
-    ),
-    Move.REQUEUE: _(
-        "Each leaves its operator and takes its old place in the queue, which is served at once:"
-        " whoever is available gets it, be it the same operator."
-    ),
-    Move.REASSIGN: _("Each goes to the operator chosen here, whatever the weights say."),
-}
+from leads.moving.moves import Move
 
 
 def question(move: Move, count: int) -> str:
@@ -84,6 +28,33 @@ def question(move: Move, count: int) -> str:
     return texts[move] % {"count": count}
 
 
+def question_about(move: Move, contact: Contact) -> str:
+    """Return what is asked before this contact is moved."""
+    texts = {
+        Move.CLOSE: _("Close contact #%(number)d?"),
+        Move.REOPEN: _("Reopen contact #%(number)d?"),
+        Move.REQUEUE: _("Put contact #%(number)d back into the queue?"),
+        Move.REASSIGN: _("Who gets contact #%(number)d?"),
+    }
+    return texts[move] % {"number": contact.pk}
+
+
+def moved_text(move: Move, contact: Contact) -> str:
+    """Return what became of a contact that was moved so, as it is now."""
+    with_whom = contact.status == Contact.Status.ASSIGNED
+    texts = {
+        Move.CLOSE: _("Contact #%(number)d is closed."),
+        Move.REOPEN: _("Contact #%(number)d is open again, with %(operator)s.")
+        if with_whom
+        else _("Contact #%(number)d is open again and waits."),
+        Move.REQUEUE: _("Contact #%(number)d was put back and went to %(operator)s.")
+        if with_whom
+        else _("Contact #%(number)d was put back into the queue."),
+        Move.REASSIGN: _("Contact #%(number)d is with %(operator)s now."),
+    }
+    return texts[move] % {"number": contact.pk, "operator": contact.operator}
+
+
 def done_text(move: Move, count: int) -> str:
     """Return how many contacts were moved."""
     texts = {
@@ -99,12 +70,6 @@ def done_text(move: Move, count: int) -> str:
         ),
     }
     return texts[move] % {"count": count}
-
-
-def log_moves(request: HttpRequest, move: Move, contacts: Iterable[Contact]) -> None:
-    """Log in the admin that the user moved these contacts."""
-    message = [{"changed": {"fields": [FIELDS[move]]}}]
-    LogEntry.objects.log_actions(str(request.user.pk), list(contacts), CHANGE, message)
 
 
 def missing_text(count: int) -> str:
