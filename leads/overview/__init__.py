@@ -1,0 +1,1 @@
+"""What the overview shows, each part read in a fixed number of queries."""
