@@ -95,14 +95,15 @@ def _base(request: HttpRequest) -> str:
 
 
 def _here(request: HttpRequest) -> str:
-    """Return the address that the browser shows, as far as the request tells.
+    """Return the address of the page that the user will see, as far as the request tells.
 
-    For what is posted, and for dialogs, that is the page around.
+    For what is posted, for dialogs and for polls, that is the page around; a link or filter that
+    htmx follows leads to another one.
     """
     if request.method == "POST" and request.POST.get("next", "").startswith("/"):
         return request.POST["next"]
     htmx = getattr(request, "htmx", None)
-    if htmx and htmx.current_url:
+    if htmx and htmx.current_url and not (htmx.boosted and request.method == "GET"):
         parts = urlsplit(htmx.current_url)
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
     return request.get_full_path() if request.method == "GET" else ""

@@ -58,7 +58,8 @@
     if (!sign) {
       return;
     }
-    const state = lost ? "off" : document.hidden ? "paused" : "on";
+    const live = document.querySelector("[data-live]");
+    const state = lost ? "off" : !live ? "still" : document.hidden ? "paused" : "on";
     const text = sign.querySelector("[data-live-text]");
     if (sign.dataset.state !== state) {
       sign.dataset.state = state;
@@ -221,6 +222,18 @@
 
   // Filters send themselves --------------------------------------------------------------------
 
+  // A filter that is not set stays out of the address.
+  document.addEventListener("htmx:config:request", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.sourceElement.matches?.("form[data-autosubmit]")) {
+      for (const [name, value] of [...ctx.request.body]) {
+        if (value === "") {
+          ctx.request.body.delete(name);
+        }
+      }
+    }
+  });
+
   let typing;
 
   const sendFilter = (event) => {
@@ -267,13 +280,35 @@
     count();
   });
 
+  // Who works with the keyboard goes on where they were, also if that was drawn anew. ----------
+
+  let place = "";
+  document.addEventListener("focusin", (event) => {
+    place = event.target.closest("#content [id]")?.id ?? "";
+  });
+
+  document.addEventListener("pointerdown", () => (place = ""), true);
+
+  const refocus = () => {
+    const again = document.getElementById(place);
+    if (again && document.activeElement === body) {
+      const control = "a[href], button, input, select, textarea, summary";
+      (again.matches(control) ? again : again.querySelector(control))?.focus();
+    }
+  };
+
   // --------------------------------------------------------------------------------------------
 
   const settle = () => {
+    refocus();
     watchToasts();
     count();
     showSign();
   };
-  document.addEventListener("htmx:after:swap", settle);
+  document.addEventListener("htmx:after:swap", (event) => {
+    // What was undone needs no word any more.
+    event.detail.ctx?.sourceElement?.closest?.("[data-toast]")?.remove();
+    settle();
+  });
   settle();
 })();
