@@ -1,4 +1,4 @@
-"""Making, checking and revoking API keys.
+"""Making, checking, rotating and revoking API keys.
 
 A key reads `mcrm_<prefix>_<secret>` with 32 random bytes of secret. It is shown once; stored are
 the prefix, which finds the row, and the SHA-256 of the whole. A fast hash is enough for a secret
@@ -13,37 +13,87 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from distribution.audit import record
 from distribution.models import ApiKey, Source
-from minicrm.errors import NotFound
+from minicrm.errors import Conflict, NotFound
 from minicrm.transactions import retried
 
 SECRET_BYTES = 32
-TOKEN = re.compile(r"mcrm_(?P<prefix>[0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+PREFIX_BYTES = 6
+PREFIX = re.compile(r"[0-9a-f]{12}")
+TOKEN = re.compile(rf"mcrm_(?P<prefix>{PREFIX.pattern})_[A-Za-z0-9_-]{{43}}")
 # Writing the time of last use at every request would make one row the bottleneck of them all.
 LAST_USE_STEP = timedelta(minutes=1)
 
 
+class KeyMadeAlready(Conflict):
+    """A key of this prefix is there: the same form was sent before."""
+
+
+class KeyRevoked(Conflict):
+    """The key was revoked, and stays so."""
+
+
+def new_prefix() -> str:
+    """Return a prefix for a key that is still to be made; it says nothing of the key's secret."""
+    return secrets.token_hex(PREFIX_BYTES)
+
+
 @retried
 def create_api_key(
-    *, name: str, source: Source | None = None, can_manage: bool = False, actor: str
+    *,
+    name: str,
+    source: Source | None = None,
+    can_manage: bool = False,
+    prefix: str = "",
+    actor: str,
 ) -> tuple[ApiKey, str]:
     """Create a key; return its row and the key itself, which cannot be had again.
 
     The database refuses a managing key that is bound to a source: operators and their limits are
-    shared by all sources.
+    shared by all sources. A caller who may ask twice gives the `prefix`, which there can be only
+    once: then the second time raises KeyMadeAlready.
     """
-    prefix = secrets.token_hex(6)
+    prefix = prefix or new_prefix()
     token = f"mcrm_{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
-    row = ApiKey.objects.create(
+    row = ApiKey(
         name=name, prefix=prefix, digest=_digest(token), source=source, can_manage=can_manage
     )
+    _insert(row)
     _record(row, actor=actor, action="created", after=_facts(row))
     return row, token
+
+
+def _insert(row: ApiKey) -> None:
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        if not ApiKey.objects.filter(prefix=row.prefix).exists():
+            raise
+        raise KeyMadeAlready("key_made_already", "This key was made already.") from error
+
+
+@retried
+def rotate_api_key(key: ApiKey, *, prefix: str = "", actor: str) -> tuple[ApiKey, str]:
+    """Create another key with the name, source and rights of a live one, which stays live.
+
+    Both work until the old one is revoked. Raises NotFound for a key that is gone, Conflict for
+    a revoked one: a rotation must not bring back what somebody has taken away. `prefix` is as in
+    `create_api_key`.
+    """
+    row = ApiKey.objects.select_for_update(no_key=True).filter(pk=key.pk).first()
+    if row is None:
+        raise _not_found(key.pk)
+    if row.revoked_at is not None:
+        raise KeyRevoked("key_revoked", f"API key {key.pk} is revoked.")
+    return create_api_key(
+        name=row.name, source=row.source, can_manage=row.can_manage, prefix=prefix, actor=actor
+    )
 
 
 def authenticate(token: str) -> ApiKey | None:
@@ -72,7 +122,7 @@ def rename_api_key(key: ApiKey, *, name: str, actor: str) -> None:
     """Give a key another name, and change nothing else of it. Raises NotFound."""
     row = ApiKey.objects.select_for_update(no_key=True).filter(pk=key.pk).first()
     if row is None:
-        raise NotFound("not_found", f"There is no API key {key.pk}.")
+        raise _not_found(key.pk)
     before = {"name": row.name}
     row.name = name
     row.save(update_fields=["name"])
@@ -94,6 +144,10 @@ def _note_use(key: ApiKey) -> None:
         # A busy database costs us the note, not the caller the request.
         with contextlib.suppress(OperationalError):
             ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def _not_found(key_id: int) -> NotFound:
+    return NotFound("not_found", f"There is no API key {key_id}.")
 
 
 def _facts(key: ApiKey) -> dict[str, Any]:

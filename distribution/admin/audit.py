@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,42 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from distribution.admin.base import ReadOnlyAdmin, changelist_url
-from distribution.admin.differences import MODELS, difference_lines, difference_table
-from distribution.audit import actor_names, names_of
+from distribution.admin.differences import difference_lines, difference_table
+from distribution.event_words import MODELS, recent_actors, with_names
 from distribution.models import AuditEvent
 
-RECENT = 1_000  # events whose actors the filter offers
 SHOWN_IN_LIST = 10  # differences of one event; its own page shows them all
-
-
-def with_names(events: Iterable[AuditEvent]) -> list[AuditEvent]:
-    """Return the events with `who` acted, whether the object is `there`, and `operators` by id.
-
-    A handful of queries, however many events there are.
-    """
-    rows = list(events)
-    names = actor_names(event.actor for event in rows)
-    ids: dict[type[Model], set[int]] = defaultdict(set)
-    for event in rows:
-        ids[MODELS[event.object_type]].add(event.object_id)
-    there = {
-        (model, pk)
-        for model, wanted in ids.items()
-        for pk in model._base_manager.filter(pk__in=wanted).values_list("pk", flat=True)
-    }
-    operators = names_of("operator", _operator_ids(rows))
-    for event in rows:
-        event.operators = operators  # type: ignore[attr-defined]
-        event.who = names[event.actor]  # type: ignore[attr-defined]
-        event.there = (MODELS[event.object_type], event.object_id) in there  # type: ignore[attr-defined]
-    return rows
-
-
-def _operator_ids(events: Iterable[AuditEvent]) -> set[int]:
-    """Return the operators whose weights the events are about."""
-    sets = [event for event in events if event.object_type == "weights"]
-    keys = (key for event in sets for key in {**(event.before or {}), **(event.after or {})})
-    return {int(key) for key in keys if key.isdecimal()}
 
 
 class AuditEventList(ChangeList):
@@ -72,9 +39,7 @@ class ActorFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return who acted lately. Whoever acted long ago is a link in the list."""
-        recent = AuditEvent.objects.order_by("-id").values_list("actor", flat=True)[:RECENT]
-        names = actor_names({*recent, *filter(None, [self.value()])})
-        return sorted(names.items(), key=lambda pair: pair[1].casefold())
+        return recent_actors(self.value() or "")
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[AuditEvent]
@@ -116,9 +81,10 @@ class AuditEventAdmin(ReadOnlyAdmin):
     def object_link(self, event: AuditEvent) -> str:
         """Say what was changed; link to it if it is still there."""
         kind = event.get_object_type_display()
-        if not event.there:  # type: ignore[attr-defined]
+        model = MODELS.get(event.object_type)
+        if model is None or not event.there:  # type: ignore[attr-defined]
             return f"{kind}: {event.object_name}"
-        options = MODELS[event.object_type]._meta
+        options = model._meta
         page = f"admin:{options.app_label}_{options.model_name}_change"
         url = reverse(page, args=[event.object_id])
         return format_html('{}: <a href="{}">{}</a>', kind, url, event.object_name)

@@ -87,6 +87,11 @@ class RightsAdmin(AnyModelAdmin):
         )
 
 
+def _may_touch(request: HttpRequest, user: User | None) -> bool:
+    acting_is_superuser = bool(getattr(request.user, "is_superuser", False))
+    return acting_is_superuser or user is None or not user.is_superuser
+
+
 @admin.register(User)
 class UserAdmin(RightsAdmin, UserPages):
     """Django's page of users. That a password was changed is recorded, never the password."""
@@ -96,6 +101,19 @@ class UserAdmin(RightsAdmin, UserPages):
     def rights_of(self, obj: User) -> dict[str, Any]:
         """Return what the user may do."""
         return rights_of_user(obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Only superusers change superusers, here as on our own pages."""
+        return _may_touch(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Only superusers delete superusers."""
+        return _may_touch(request, obj) and super().has_delete_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Only superusers make superusers: others would make themselves one."""
+        fields = [*super().get_readonly_fields(request, obj)]
+        return fields if request.user.is_superuser else [*fields, "is_superuser"]
 
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""

@@ -86,23 +86,34 @@ def remove_weight(weight_id: int, *, actor: str) -> None:
 
 
 def replace_weights(
-    source_id: int, weights: Mapping[int, int], *, actor: str
+    source_id: int,
+    weights: Mapping[int, int],
+    *,
+    expected: Mapping[int, int] | None = None,
+    actor: str,
 ) -> list[OperatorSourceWeight]:
     """Make `weights` (operator id to weight) the source's whole set, or change nothing.
 
-    Raises NotFound for an unknown source or operator.
+    `expected` is the set as the caller read it: if it is another one by now, somebody was faster,
+    and Conflict says what it is. Raises NotFound for an unknown source or operator.
     """
-    while not _replace(source_id, weights, actor):
+    while not _replace(source_id, weights, expected, actor):
         pass
     rows = OperatorSourceWeight.objects.filter(source_id=source_id)
     return list(rows.select_related("operator").order_by("operator_id"))
 
 
 @retried
-def _replace(source_id: int, weights: Mapping[int, int], actor: str) -> bool:
+def _replace(
+    source_id: int, weights: Mapping[int, int], expected: Mapping[int, int] | None, actor: str
+) -> bool:
     source = _lock(source_id, weights, operator_field="operators.{index}.operator_id")
     rows = list(OperatorSourceWeight.objects.filter(source_id=source_id))
     before = {row.operator_id: row.weight for row in rows}
+    # In each of several transactions: until the last one the set stays what it was, unless
+    # somebody else changes it in between, whose change must not be lost either.
+    if expected is not None and before != dict(expected):
+        raise weights_changed(source_id, before)
     _write(source_id, rows, weights)
     finished = _announce_raised(source_id, before, weights, actor=actor)
     if finished:
@@ -111,6 +122,15 @@ def _replace(source_id: int, weights: Mapping[int, int], actor: str) -> bool:
         OperatorSourceWeight.objects.filter(source_id=source_id).delete()
         OperatorSourceWeight.objects.bulk_create(rows, batch_size=500)  # with their own ids
     return finished
+
+
+def weights_changed(source_id: int, present: Mapping[int, int]) -> Conflict:
+    """Return the refusal of a change to a set of weights that is not what the caller had read."""
+    return Conflict(
+        "weights_changed",
+        f"The weights of source {source_id} were changed meanwhile.",
+        present={str(operator_id): weight for operator_id, weight in sorted(present.items())},
+    )
 
 
 def _write(source_id: int, rows: list[OperatorSourceWeight], weights: Mapping[int, int]) -> None:

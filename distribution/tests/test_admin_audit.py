@@ -192,7 +192,7 @@ def test_finds_events_by_kind_action_actor_object_and_name(admin_client, admin_u
 
 
 def test_offers_recent_actors_by_name_and_the_chosen_one(admin_client, admin_user, monkeypatch):
-    monkeypatch.setattr("distribution.admin.audit.RECENT", 2)
+    monkeypatch.setattr("distribution.event_words.RECENT", 2)
     User.objects.create_user("anna", pk=500)
     for actor in ("user:500", "import", f"user:{admin_user.pk}"):
         note(actor=actor)

@@ -268,7 +268,7 @@ def test_records_what_members_of_a_group_may_do(admin_client):
     view, change = permission("view_operator"), permission("change_operator")
     data = {"name": "Operators", "permissions": [view.pk]}
     admin_client.post(reverse("admin:auth_group_add"), data)
-    group = Group.objects.get()
+    group = Group.objects.get(name="Operators")
     admin_client.post(url_of(group), {"name": "All operators", "permissions": [change.pk]})
 
     changed, created = AuditEvent.objects.all()

@@ -1,8 +1,11 @@
+from functools import partial
+
 import pytest
 
 from distribution.models import OperatorSourceWeight
 from distribution.services import add_weight, remove_weight, replace_weights, update_weight
 from distribution.signals import capacity_freed
+from distribution.tests.concurrency import run_together
 from distribution.tests.factories import OperatorFactory, SourceFactory, WeightFactory
 from minicrm.errors import Conflict, NotFound
 
@@ -93,3 +96,35 @@ def test_removing_a_weight_twice_is_not_found():
     remove_weight(weight.pk, actor="test")
     with pytest.raises(NotFound):
         remove_weight(weight.pk, actor="test")
+
+
+def test_expected_set_is_compared_with_the_stored_one(freed):
+    weight, other = WeightFactory(weight=5), OperatorFactory()
+    source, wanted = weight.source, {weight.operator_id: 7, other.pk: 2}
+    for expected in ({}, {weight.operator_id: 4}, {weight.operator_id: 5, other.pk: 1}):
+        with pytest.raises(Conflict) as refusal:
+            replace_weights(source.pk, wanted, expected=expected, actor="test")
+        assert refusal.value.code == "weights_changed"
+        assert refusal.value.present == {str(weight.operator_id): 5}
+    assert weights_of(source) == {weight.operator_id: 5}
+    assert freed == []
+
+    replace_weights(source.pk, wanted, expected={weight.operator_id: 5}, actor="test")
+
+    assert weights_of(source) == wanted
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_save_at_once_one_is_refused():
+    """Each from what both have seen; with five rounds, so that they do meet."""
+    for _ in range(5):
+        weight = WeightFactory(weight=1)
+        source_id, operator_id = weight.source_id, weight.operator_id
+        save = partial(replace_weights, source_id, expected={operator_id: 1}, actor="test")
+        jobs = [partial(save, weights={operator_id: number}) for number in (2, 3)]
+        outcomes = run_together(jobs)
+        refused = [one for one in outcomes if isinstance(one, Conflict)]
+        saved = [one for one in outcomes if not isinstance(one, Exception)]
+        assert len(refused) == len(saved) == 1, outcomes
+        assert weights_of(weight.source) == {operator_id: saved[0][0].weight}
+        assert refused[0].present == {str(operator_id): saved[0][0].weight}
