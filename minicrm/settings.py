@@ -171,6 +171,7 @@ PHONE_REGION = env.read_choice(
 LANGUAGES = [("en", "English"), ("ru", "Русский")]
 LANGUAGE_CODE = env.read_choice("LANGUAGE_CODE", default="en", choices=["en", "ru"])
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["minicrm.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.read_choice("TIME_ZONE", default="UTC", choices=sorted(available_timezones()))
@@ -201,6 +202,9 @@ HTTPS = env.read_bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 if env.read_bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# The weights of a source's 1,000 operators are one form, three fields each: the weight, what it
+# was when the form was opened, and a box to take the operator out.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 3_100
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {

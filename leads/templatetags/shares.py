@@ -2,19 +2,17 @@
 
 from django import template
 from django.utils.formats import number_format
-from django.utils.translation import gettext as _
 
 register = template.Library()
 
 
 @register.filter
 def percent(tenths: int, weight: int = 0) -> str:
-    """Return tenths of a per cent in words: "33.3%"; "< 0.1%" where a weight comes to less.
+    """Return tenths of a per cent in words: "33.3 %"; "< 0.1 %" where a weight comes to less.
 
     The script of the weights page writes them in the same way, after the example of nothing.
     """
     least = weight > 0 and not tenths
     number = number_format((tenths or least) / 10, 1, use_l10n=True)
-    # Translators: a share in per cent.
-    text = _("%(number)s%%") % {"number": number}
+    text = f"{number}\xa0%"
     return f"< {text}" if least else text

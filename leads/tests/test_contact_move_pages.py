@@ -192,7 +192,7 @@ def test_a_stale_move_shows_what_it_is_now_and_can_be_made_all_the_same(supervis
     assert page.status_code == 409
     assert ("<html" in page.content.decode()) != htmx
     assert "It has changed meanwhile: now assigned, Demo now." in text_of(page)
-    assert "Do it all the same" in text_of(page)
+    assert "Do it anyway" in text_of(page)
     assert 'name="reason" value="Demo"' in page.content.decode()
     assert state(contact) == ("assigned", now)
 
@@ -210,7 +210,7 @@ def test_a_move_that_is_not_possible_any_more_is_not_offered_again(supervisor):
     assert page.status_code == 409
     assert "It is closed; reopen it first." in text_of(page)
     assert "this cannot be done with it" in text_of(page)
-    assert "Do it all the same" not in text_of(page)
+    assert "Do it anyway" not in text_of(page)
 
 
 def test_what_is_so_already_is_said_and_not_undone(supervisor):

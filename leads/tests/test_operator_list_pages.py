@@ -135,7 +135,7 @@ def test_says_that_nobody_is_like_that(viewer, team):
         response = viewer.get(LIST, {"q": text, "state": "\0"})
 
         assert names_in(response) == []
-        assert "No operator is like that." in text_of(response)
+        assert "No operator matches the filters." in text_of(response)
 
 
 def test_any_page_number_shows_some_page(viewer, team):
