@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from minicrm.validators import validate_line
 
@@ -74,7 +75,10 @@ class Source(models.Model):
     """A bot, form or channel that contacts come from."""
 
     name = models.CharField(
-        _("name"), max_length=NAME_LENGTH, unique=True, validators=[validate_line]
+        pgettext_lazy("of a thing", "name"),
+        max_length=NAME_LENGTH,
+        unique=True,
+        validators=[validate_line],
     )
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Off: its contacts are still accepted, and wait.")
@@ -143,7 +147,9 @@ class ApiKey(models.Model):
     contacts.
     """
 
-    name = models.CharField(_("name"), max_length=NAME_LENGTH, validators=[validate_line])
+    name = models.CharField(
+        pgettext_lazy("of a thing", "name"), max_length=NAME_LENGTH, validators=[validate_line]
+    )
     prefix = models.CharField(_("prefix"), max_length=16, unique=True, editable=False)
     digest = models.CharField(_("SHA-256"), max_length=64, editable=False)
     source = models.ForeignKey(

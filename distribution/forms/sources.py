@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from distribution.models import Source
 from minicrm.text import clean_line
@@ -26,7 +27,7 @@ class SourceForm(SourceModelForm):
     class Meta:
         model = Source
         fields = ["name", "is_active"]
-        labels = {"name": _("Name"), "is_active": _("On")}
+        labels = {"name": pgettext_lazy("of a thing", "Name"), "is_active": _("On")}
         widgets = {"name": forms.TextInput(attrs={"autofocus": True, "autocomplete": "off"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -22,7 +22,7 @@ else:
 MAY = {
     Role.VIEWER: _("looks at everything but keys and users, and changes nothing"),
     Role.SUPERVISOR: _(
-        "also changes operators, sources and weights, and adds and moves contacts, and merges leads"
+        "also changes operators, sources and weights, adds and moves contacts, and merges leads"
     ),
     Role.ADMINISTRATOR: _("also makes keys, manages users, and may use Django's admin"),
 }
