@@ -38,7 +38,7 @@ def show(
     """Render a page, or the part of it that htmx asked for."""
     response = render(request, template, context, status=status)
     # One address, several answers: a browser must not take one for the other, nor keep any.
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    patch_vary_headers(response, ["HX-Request", "HX-Target", "HX-History-Restore-Request"])
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
@@ -89,7 +89,8 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
 
 def _base(request: HttpRequest) -> str:
     htmx = getattr(request, "htmx", None)
-    if not htmx:
+    # "Back" asks for the whole page too, to put it in place of another whole one.
+    if not htmx or htmx.history_restore_request:
         return "base.html"
     return "_dialog.html" if htmx.target == DIALOG else "_fragment.html"
 

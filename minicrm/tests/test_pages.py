@@ -58,6 +58,12 @@ def test_a_browser_gets_the_frame_and_htmx_the_content(viewer):
     assert "<h1>Here</h1>" in part
 
 
+def test_going_back_brings_the_whole_frame(viewer):
+    whole = get(viewer, HX_Request="true", HX_History_Restore_Request="true")
+
+    assert '<main id="content"' in whole
+
+
 def test_a_dialog_gets_neither_title_nor_toasts(viewer):
     viewer.post("/act/", {"next": "/page/"})
     inside = get(viewer, HX_Request="true", HX_Target="div#dialog-body")

@@ -127,25 +127,31 @@
   window.setInterval(poll, POLL_MS);
   document.addEventListener("visibilitychange", poll);
 
-  // What is being edited is left alone by a poll, until it is sent. ---------------------------
+  // What is being edited is left alone by a poll, until an answer to it is shown: what was typed,
+  // and what the form was told when that began, which shows whether somebody else was faster.
 
-  const edited = (event) => {
+  const TOKENS = ["csrfmiddlewaretoken", "next"];
+
+  document.addEventListener("input", (event) => {
     const field = event.target;
     if (field.form?.method === "post" && field.closest("#content")) {
       field.dataset.edited = "";
+      for (const told of field.form.elements) {
+        if (told.type === "hidden" && !TOKENS.includes(told.name)) {
+          told.dataset.edited = "";
+        }
+      }
     }
-  };
-  document.addEventListener("input", edited);
+  });
 
-  document.addEventListener(
-    "submit",
-    (event) => {
-      for (const field of event.target.elements) {
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { response, sourceElement } = event.detail.ctx;
+    if (response.status < 400 || response.status === 409 || response.status === 422) {
+      for (const field of sourceElement.elements ?? []) {
         delete field.dataset.edited;
       }
-    },
-    true,
-  );
+    }
+  });
 
   // Dialogs: a link to a page of its own opens that page's content in one. ---------------------
 
