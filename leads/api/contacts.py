@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Router, Schema, Status
 
@@ -17,7 +18,7 @@ from leads.api.answers import (
 )
 from leads.api.once import described, once_of
 from leads.identity import MAX_EXTERNAL_ID
-from leads.models import Contact, ContactQuerySet
+from leads.models import Contact, ContactQuerySet, Lead
 from leads.schemas import ContactIn
 from leads.services import ContactRequest, register_contact
 from leads.services.registration import checked_keys
@@ -50,9 +51,12 @@ class ContactFilters(Page):
     status: Contact.Status | None = Field(None, description="Only contacts in this state")
     source_id: QueryId | None = Field(None, description="Only this source's")
     operator_id: QueryId | None = Field(None, description="Only this operator's")
-    lead_id: QueryId | None = Field(None, description="Only this lead's")
+    lead_id: QueryId | None = Field(
+        None, description="Only this lead's; one that was merged into another has none"
+    )
     external_id: Annotated[QueryText, Field(max_length=MAX_EXTERNAL_ID)] | None = Field(
-        None, description="Only of the lead with this id, in any spelling"
+        None,
+        description="Only of the lead with this id, in any spelling, or that it was merged into",
     )
     created_after: Moment | None = Field(None, description="Only received after this moment")
     created_before: Moment | None = Field(None, description="Only received before this moment")
@@ -132,7 +136,8 @@ def _filtered(contacts: ContactQuerySet, filters: ContactFilters) -> ContactQuer
     contacts = contacts.filter(**filters.model_dump(include=equal, exclude_none=True))
     if filters.external_id is not None:
         external_id = checked_keys(external_id=filters.external_id).external_id
-        contacts = contacts.filter(lead__external_id=external_id)
+        owner = Lead.objects.filter(external_id=external_id)
+        contacts = contacts.filter(lead__in=owner.values(pk_=Coalesce("merged_into", "pk")))
     if filters.created_after is not None:
         contacts = contacts.filter(created_at__gt=filters.created_after)
     if filters.created_before is not None:

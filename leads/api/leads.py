@@ -27,6 +27,10 @@ class LeadOut(Schema):
     email: str | None = Field(examples=["lead@example.com"])
     phone: str | None = Field(examples=["+442079460123"])
     name: str = Field(examples=["A. Lead"])
+    merged_into_id: int | None = Field(
+        examples=[None],
+        description="The lead that this one turned out to be, which has the contacts of both",
+    )
     created_at: datetime
 
 

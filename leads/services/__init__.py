@@ -5,15 +5,20 @@ why.
 """
 
 from leads.services.closing import close_contact, reopen_contact
+from leads.services.duplicates import suspect_again, tell_apart
 from leads.services.loads import check_loads
+from leads.services.merging import Merged, Merging, merge_leads, preview_merge
 from leads.services.moves import Moved
 from leads.services.reassigning import reassign_contact, requeue_contact, take_next_contact
 from leads.services.registration import ContactRequest, Registration, register_contact
+from leads.services.renaming import rename_lead
 from leads.services.switching import OpenContacts, SwitchedOff, switch_operator_off
 from leads.services.waiting import assign_waiting
 
 __all__ = [
     "ContactRequest",
+    "Merged",
+    "Merging",
     "Moved",
     "OpenContacts",
     "Registration",
@@ -21,10 +26,15 @@ __all__ = [
     "assign_waiting",
     "check_loads",
     "close_contact",
+    "merge_leads",
+    "preview_merge",
     "reassign_contact",
     "register_contact",
+    "rename_lead",
     "reopen_contact",
     "requeue_contact",
+    "suspect_again",
     "switch_operator_off",
     "take_next_contact",
+    "tell_apart",
 ]

@@ -4,7 +4,9 @@ from urllib.parse import quote
 
 import pytest
 
-from leads.tests.factories import LeadFactory
+from distribution.tests.factories import SourceFactory
+from leads.services import merge_leads
+from leads.tests.factories import LeadFactory, WaitingContactFactory
 from minicrm.tests.client import api_with_key, refusal
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +39,7 @@ def test_shows_the_keys_in_their_normal_forms(api, lead):
         "email": "lead@example.com",
         "phone": "+442079460123",
         "name": "A. Lead",
+        "merged_into_id": None,
     }
     without = LeadFactory(external_id=None, phone="+12025550123")
     shown = api.get(f"leads/{without.pk}").json()
@@ -96,3 +99,40 @@ def test_all_are_listed_in_ascending_id(api, lead):
 def test_filters_that_are_wrong(api, query, status, code):
     answer = refusal(api.get(f"leads/?{query}"))
     assert (answer[0], answer[2]) == (status, {query.partition("=")[0]: code})
+
+
+# Merged leads
+
+
+@pytest.fixture
+def merged(lead):
+    """A lead that was merged into `lead`; each had a contact."""
+    merged = LeadFactory(external_id="web-7", email="other@example.com")
+    for one in (lead, merged):
+        WaitingContactFactory(lead=one)
+    merge_leads(into_id=lead.pk, lead_id=merged.pk, actor="test")
+    return merged
+
+
+def test_a_merged_lead_is_found_by_its_keys_and_says_where_it_leads(api, lead, merged):
+    [found] = api.get("leads/?email=other@example.com").json()
+    assert (found["id"], found["merged_into_id"]) == (merged.pk, lead.pk)
+    assert api.get(f"leads/{merged.pk}").json() == found
+
+
+def test_a_contact_with_a_merged_leads_key_is_told_the_other_lead(api, lead, merged):
+    body = {"source_id": SourceFactory().pk, "external_id": "WEB-7"}
+    answer = api.post("contacts/", body)
+    assert answer.status_code == 201
+    assert answer.json()["lead_id"] == lead.pk
+
+
+def test_contacts_of_a_merged_lead_are_found_with_the_other_ones(api, lead, merged):
+    for query in (
+        f"lead_id={lead.pk}",
+        "external_id=web-7",
+        f"external_id={quote(lead.external_id)}",
+    ):
+        assert len(api.get(f"contacts/?{query}").json()) == 2
+    assert api.get(f"contacts/?lead_id={merged.pk}").json() == []
+    assert api.get("contacts/?external_id=nobody").json() == []

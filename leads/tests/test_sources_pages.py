@@ -178,6 +178,34 @@ def test_renames_a_source_and_undoes_it(supervisor, headers):
     assert (Source.objects.get().name, Source.objects.get().is_active) == ("Old name", True)
 
 
+def test_a_name_that_somebody_else_changed_meanwhile_is_not_overwritten(supervisor):
+    source = SourceFactory(name="Demo bot")
+    shown = fields_of(supervisor.get(edit_url(source)))
+    update_source(source.pk, name="Theirs", actor="test")
+
+    refused = supervisor.post(edit_url(source), shown | {"name": "Mine"})
+    again = fields_of(refused)
+    source.refresh_from_db()
+
+    assert (refused.status_code, source.name, again["name"]) == (409, "Theirs", "Mine")
+    assert "Theirs" in text_of(refused)
+    supervisor.post(edit_url(source), again)
+    source.refresh_from_db()
+    assert source.name == "Mine"
+
+
+def test_switching_to_what_it_is_already_offers_no_way_back(supervisor):
+    source = SourceFactory()
+
+    supervisor.post(switch_url(source), {"is_active": "1"})
+    assert f'action="{switch_url(source)}"' not in toasts_of(supervisor)
+
+
+def toasts_of(client):
+    page = client.get(reverse("leads:sources")).content.decode()
+    return page[page.index('id="toasts"') :]
+
+
 def test_saving_what_was_shown_overwrites_nothing(supervisor):
     source = SourceFactory(name="Old name")
     form = fields_of(supervisor.get(edit_url(source)))

@@ -77,7 +77,8 @@ def create_source(request: HttpRequest) -> HttpResponse:
 def edit_source(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the form of a source, or save what was changed in it."""
     source = get_object_or_404(Source, pk=pk)
-    form = SourceForm(request.POST or None, instance=source)
+    present = {"name": source.name, "is_active": source.is_active}
+    form = SourceForm(request.POST or None, present=present)
     if request.method == "POST" and form.is_valid():
         try:
             _save(request, source, form)
@@ -89,7 +90,7 @@ def edit_source(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _save(request: HttpRequest, source: Source, form: SourceForm) -> None:
-    changes: Any = {name: form.cleaned_data[name] for name in form.changed_data}
+    changes: Any = form.changes()
     if not changes:
         toast(request, _("Nothing was changed."), level=messages.INFO)
         return
@@ -104,10 +105,9 @@ def _refuse(form: SourceForm, error: ServiceError) -> None:
 
 
 def _form_page(request: HttpRequest, form: SourceForm, source: Source | None) -> HttpResponse:
-    # The form's own instance has what was typed; the heading names what is stored.
-    name = form.initial.get("name", "")
-    context = {"form": form, "source": source, "name": name}
-    return show(request, "sources/form.html", context, status=422 if form.errors else 200)
+    context = {"form": form, "source": source, "name": source.name if source else ""}
+    status = 409 if form.stale else 422 if form.errors else 200
+    return show(request, "sources/form.html", context, status=status)
 
 
 @require_POST
@@ -129,10 +129,8 @@ def switch_source(request: HttpRequest, pk: int) -> HttpResponse:
             if wanted == "1"
             else _("%(name)s is off: its contacts are still accepted, and wait.")
         )
-        undo = {"is_active": "0" if wanted == "1" else "1"}
-        toast(
-            request,
-            text % {"name": source.name},
-            undo=(reverse("leads:switch_source", args=[pk]), undo),
-        )
+        address = reverse("leads:switch_source", args=[pk])
+        undo = address, {"is_active": int(source.is_active)}
+        was_so = source.is_active == (wanted == "1")
+        toast(request, text % {"name": source.name}, undo=None if was_so else undo)
     return go_back(request, "leads:sources")

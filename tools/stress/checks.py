@@ -111,10 +111,9 @@ def open_periods() -> Finding:
 
 
 def no_half_states() -> Finding:
-    """No lead without a contact, no idempotency record without its answer."""
-    halves = [
-        f"lead {pk}" for pk in Lead.objects.filter(contacts=None).values_list("pk", flat=True)
-    ]
+    """No lead without a contact (but for merged ones), no idempotency record without its answer."""
+    alone = Lead.objects.filter(contacts=None, merged_into=None)
+    halves = [f"lead {pk}" for pk in alone.values_list("pk", flat=True)]
     unanswered = IdempotencyRecord.objects.filter(response__isnull=True).values_list(
         "key", flat=True
     )

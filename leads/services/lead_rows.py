@@ -1,0 +1,84 @@
+"""The rows of leads: inserting, reading, locking and refusing them."""
+
+from collections.abc import Collection
+
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from leads.identity import LeadKeys
+from leads.models import Lead
+from minicrm.errors import Conflict, Invalid, NotFound, ServiceError
+from minicrm.transactions import RunAgain
+
+# Unlike a plain INSERT it waits for others before any of its own keys is in an index. A plain one
+# puts in the e-mail and then waits for who changes the owner of the phone, while that one waits
+# for the e-mail.
+INSERT = """
+    INSERT INTO leads_lead (external_id, email, phone, name, created_at)
+    VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def insert_lead(keys: LeadKeys, *, name: str) -> Lead | None:
+    """Create a lead with these keys, or return None when one of them belongs to somebody."""
+    lead = Lead(
+        external_id=keys.external_id,
+        email=keys.email,
+        phone=keys.phone,
+        name=name,
+        created_at=timezone.now(),
+    )
+    moment = connection.ops.adapt_datetimefield_value(lead.created_at)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [lead.external_id, lead.email, lead.phone, lead.name, moment])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    lead.pk = row[0]
+    lead._state.adding = False
+    return lead
+
+
+def check_pair(lead_id: int, other_id: int) -> None:
+    """Raise Invalid for one and the same lead."""
+    if lead_id == other_id:
+        raise Invalid("same_lead", f"Lead {lead_id} is one and the same.", field="other")
+
+
+def read_leads(ids: Collection[int]) -> dict[int, Lead]:
+    """Return those of the leads that exist, by id."""
+    return Lead.objects.in_bulk(list(ids))
+
+
+def lock_leads(ids: Collection[int], *, and_merged_into: int | None = None) -> dict[int, Lead]:
+    """Return those of the leads that exist, by id, with their rows locked in one walk by id.
+
+    With `and_merged_into`, one of them, also the rows of those that were merged into it. Raises
+    RunAgain when there is one more of these once the locks are there: to lock it now would be out
+    of order.
+    """
+    wanted = Q(pk__in=ids)
+    if and_merged_into is not None:
+        wanted |= Q(merged_into=and_merged_into)
+    found = Lead.objects.select_for_update(no_key=True).filter(wanted).order_by("pk")
+    rows = {lead.pk: lead for lead in found}
+    if and_merged_into is not None:
+        later = Lead.objects.filter(merged_into=and_merged_into).exclude(pk__in=rows)
+        if later.exists():
+            raise RunAgain("another lead was merged into this one meanwhile")
+    return rows
+
+
+def merge_refusal(rows: dict[int, Lead], lead_id: int) -> ServiceError | None:
+    """Return why a lead cannot be dealt with as a person of its own, or None."""
+    lead = rows.get(lead_id)
+    if lead is None:
+        return NotFound("lead_not_found", f"There is no lead {lead_id}.")
+    if lead.merged_into_id is not None:
+        return Conflict(
+            "lead_merged",
+            f"Lead {lead_id} was merged into lead {lead.merged_into_id}.",
+            present={"id": lead_id, "merged_into_id": lead.merged_into_id},
+        )
+    return None
