@@ -5,6 +5,7 @@ alone for htmx, and the content of a dialog where htmx asks for that; so a form 
 redirects works with and without scripts.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -105,8 +106,9 @@ def _here(request: HttpRequest) -> str:
         return request.POST["next"]
     htmx = getattr(request, "htmx", None)
     if htmx and htmx.current_url and not (htmx.boosted and request.method == "GET"):
-        parts = urlsplit(htmx.current_url)
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        with contextlib.suppress(ValueError):  # whoever writes headers by hand
+            parts = urlsplit(htmx.current_url)
+            return f"{parts.path}?{parts.query}" if parts.query else parts.path
     return request.get_full_path() if request.method == "GET" else ""
 
 

@@ -1,5 +1,6 @@
 """Which audit events to show."""
 
+from collections.abc import Collection
 from datetime import MAXYEAR, datetime, time, timedelta
 from typing import Any
 
@@ -40,9 +41,7 @@ def _day(label: Any) -> forms.DateField:
 class HistoryForm(forms.Form):
     """Filters: kind and number of the object, what was done, by whom, and when."""
 
-    object_type = forms.ChoiceField(
-        label=_("Kind"), required=False, choices=[*EVERYTHING, *AuditEvent.ObjectType.choices]
-    )
+    object_type = forms.ChoiceField(label=_("Kind"), required=False)
     object_id = forms.IntegerField(
         required=False, min_value=0, max_value=MAX_ID, widget=forms.HiddenInput
     )
@@ -53,8 +52,10 @@ class HistoryForm(forms.Form):
     since = _day(_("From"))
     until = _day(_("To"))
 
-    def __init__(self, data: QueryDict) -> None:
+    def __init__(self, data: QueryDict, *, kinds: Collection[str]) -> None:
         super().__init__(data)
+        known = [choice for choice in AuditEvent.ObjectType.choices if choice[0] in kinds]
+        self.fields["object_type"].choices = [*EVERYTHING, *known]  # type: ignore[attr-defined]
         chosen = str(self.data.get("actor", "")).replace("\0", "")[:ACTOR_LENGTH]
         choices = [*EVERYTHING, *recent_actors(chosen)]
         self.fields["actor"].widget = forms.Select(choices=choices)

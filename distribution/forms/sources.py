@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from distribution.models import Source
+from distribution.forms.edits import EditForm
+from distribution.models import NAME_LENGTH
 from minicrm.text import clean_line
-
-if TYPE_CHECKING:
-    SourceModelForm = forms.ModelForm[Source]
-else:
-    SourceModelForm = forms.ModelForm
+from minicrm.validators import validate_line
 
 
-class SourceForm(SourceModelForm):
-    """A source's own settings; its weights have a page of their own.
+class SourceForm(EditForm):
+    """A new source, or its own settings; the weights have a page of their own."""
 
-    What is edited is compared with what the form showed (`changed_data`), so that a field that
-    nobody touched does not write back what somebody else has changed meanwhile.
-    """
-
-    class Meta:
-        model = Source
-        fields = ["name", "is_active"]
-        labels = {"name": pgettext_lazy("of a thing", "Name"), "is_active": _("On")}
-        widgets = {"name": forms.TextInput(attrs={"autofocus": True, "autocomplete": "off"})}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.show_hidden_initial = self.instance.pk is not None
+    name = forms.CharField(
+        label=pgettext_lazy("of a thing", "Name"),
+        max_length=NAME_LENGTH,
+        validators=[validate_line],
+        widget=forms.TextInput(attrs={"autofocus": True, "autocomplete": "off"}),
+    )
+    is_active = forms.BooleanField(
+        label=_("On"),
+        required=False,
+        initial=True,
+        help_text=_("Off: its contacts are still accepted, and wait."),
+    )
 
     def clean_name(self) -> str:
         """Return the name as the API would store it."""

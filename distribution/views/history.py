@@ -26,6 +26,12 @@ PAGES = {
     "lead": ("leads:lead", "leads.view_lead"),
     "user": ("distribution:edit_user", "auth.change_user"),
 }
+# Whoever may not see the objects may not see what became of them either.
+NEEDED = {
+    "api_key": "distribution.view_apikey",
+    "user": "auth.view_user",
+    "group": "auth.view_user",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,24 @@ class Entry:
 @permission_required("distribution.view_auditevent", raise_exception=True)
 def history(request: HttpRequest) -> HttpResponse:
     """Show the events that are looked for, the newest first."""
-    form = HistoryForm(request.GET)
+    kinds = _kinds(request.user)
+    form = HistoryForm(request.GET, kinds=kinds)
     form.is_valid()
-    page = keyset_page(form.narrowed(AuditEvent.objects.all()), request.GET)
+    events = AuditEvent.objects.all()
+    if len(kinds) < len(AuditEvent.ObjectType):
+        events = events.filter(object_type__in=kinds)
+    page = keyset_page(form.narrowed(events), request.GET)
     context = {"form": form, "page": page, "entries": _entries(page.rows, request.user)}
     return show(request, "history/list.html", context)
+
+
+def _kinds(user: AbstractBaseUser | AnonymousUser) -> list[str]:
+    """Return the kinds of objects that the user may hear of."""
+    return [
+        kind
+        for kind in AuditEvent.ObjectType.values
+        if user.has_perm(NEEDED.get(kind, "distribution.view_auditevent"))  # type: ignore[union-attr]
+    ]
 
 
 def _entries(events: Iterable[AuditEvent], user: AbstractBaseUser | AnonymousUser) -> list[Entry]:

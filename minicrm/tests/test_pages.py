@@ -84,6 +84,21 @@ def test_a_toast_is_shown_once_with_its_undo_form(viewer):
     assert "Done" not in get(viewer)
 
 
+def test_a_poll_leaves_toasts_to_the_answer_of_what_they_tell_of(viewer):
+    viewer.post("/act/", {"next": "/page/"})
+    polled = viewer.get("/page/?seen=1", headers={"HX-Request": "true"}).content.decode()
+
+    assert "Done" not in polled
+    assert "Done" in get(viewer, HX_Request="true")
+
+
+@pytest.mark.parametrize("address", ["http://[", "//[::1", "\\", "http://testserver:x/"])
+def test_an_address_that_is_none_is_no_matter(viewer, address):
+    headers = {"HX-Request": "true", "HX-Current-URL": address}
+
+    assert viewer.get("/page/", headers=headers).status_code == 200
+
+
 def test_htmx_tells_which_page_is_around(viewer):
     inside = get(viewer, HX_Request="true", HX_Current_URL="http://testserver/operators/?sort=name")
 

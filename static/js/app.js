@@ -52,6 +52,7 @@
   // Live pages ---------------------------------------------------------------------------------
 
   let lost = false;
+  let sending = 0; // requests that are no polls
 
   const showSign = () => {
     const sign = document.getElementById("live-sign");
@@ -70,7 +71,7 @@
   const poll = () => {
     showSign();
     const live = document.querySelector("[data-live]");
-    if (live && !document.hidden && !live.dataset.busy) {
+    if (live && !document.hidden && !live.dataset.busy && !sending) {
       live.dataset.busy = "1";
       htmx.trigger(live, "poll");
     }
@@ -93,17 +94,30 @@
     showSign();
   };
 
+  const isPoll = (event) => "live" in (event.detail.ctx.sourceElement?.dataset ?? {});
+
+  // An answer to a poll that was asked before a change would bring the old state back.
+  document.addEventListener("htmx:before:request", (event) => {
+    if (!isPoll(event)) {
+      sending += 1;
+      for (const live of document.querySelectorAll("[data-live][data-busy]")) {
+        htmx.trigger(live, "htmx:abort");
+      }
+    }
+  });
+
   document.addEventListener("htmx:finally:request", (event) => {
-    const source = event.detail.ctx?.sourceElement;
-    if (source && "live" in source.dataset) {
-      delete source.dataset.busy;
+    if (!isPoll(event)) {
+      sending = Math.max(0, sending - 1);
     }
     for (const live of document.querySelectorAll("[data-live][data-busy]")) {
       delete live.dataset.busy;
     }
   });
 
-  document.addEventListener("htmx:after:request", () => connectionIs(true));
+  document.addEventListener("htmx:after:request", (event) => {
+    connectionIs(event.detail.ctx.response.status < 500);
+  });
 
   document.addEventListener("htmx:error", (event) => {
     // A failed fetch; an error of our own has no request.
@@ -114,10 +128,10 @@
 
   document.addEventListener("htmx:response:error", (event) => {
     const { status } = event.detail.ctx.response;
-    const live = "live" in (event.detail.ctx.sourceElement?.dataset ?? {});
-    if (live) {
-      connectionIs(status < 500);
-    } else if (status === 403 || status === 404) {
+    if (isPoll(event)) {
+      return;
+    }
+    if (status === 403 || status === 404) {
       say(status === 403 ? body.dataset.refused : body.dataset.gone, "error");
     } else if (status !== 409 && status !== 422) {
       say(body.dataset.broken, "error");
