@@ -325,6 +325,10 @@
     count();
     showSign();
   };
+  // On a phone the menu is one line, which may be wider than the screen.
+  const current = document.querySelector(".menu-main [aria-current]");
+  current?.parentElement.scrollTo({ left: current.offsetLeft - 60 });
+
   document.addEventListener("htmx:after:swap", (event) => {
     // What was undone needs no word any more.
     event.detail.ctx?.sourceElement?.closest?.("[data-toast]")?.remove();
