@@ -79,6 +79,14 @@ def recent_actors(*chosen: str) -> list[tuple[str, str]]:
     return sorted(names.items(), key=lambda pair: pair[1].casefold())
 
 
+def latest_changes(
+    kind: AuditEvent.ObjectType, object_id: int, *, at_most: int = 10
+) -> list[tuple[AuditEvent, list["Difference"]]]:
+    """Return the last changes of one object, the newest first, each with what differs."""
+    events = AuditEvent.objects.filter(object_type=kind, object_id=object_id)
+    return [(event, list(readable_differences(event))) for event in with_names(events[:at_most])]
+
+
 def readable_differences(event: AuditEvent) -> Iterator[Difference]:
     """Yield what an event changed; `with_names` must have been there before."""
     # Databases keep the order of JSON's members or do not; fields come as on the object's page.

@@ -12,19 +12,11 @@ from django.utils.timezone import make_aware
 from django.utils.translation import gettext_lazy as _
 
 from distribution.event_words import recent_actors
+from distribution.forms.days import DayInput
 from distribution.models import ACTOR_LENGTH, AuditEvent
 from minicrm.schemas import MAX_ID
 
 EVERYTHING = [("", _("all"))]
-
-
-class DayInput(forms.DateInput):
-    """A date as browsers send it, in every language."""
-
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
 
 
 def _day(label: Any) -> forms.DateField:

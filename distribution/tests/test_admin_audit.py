@@ -128,7 +128,7 @@ def test_shows_times_as_people_read_them(admin_client, settings):
         before={"revoked_at": None}, after={"revoked_at": "2030-01-01T12:00:00Z"},
     )  # fmt: skip
 
-    assert difference(admin_client, event) == [["Revoked", "–", "Jan. 1, 2030, 1 p.m."]]
+    assert difference(admin_client, event) == [["Revoked", "–", "1 Jan 2030, 13:00"]]
 
 
 def test_a_long_list_of_differences_is_shown_whole_on_its_own_page_only(admin_client):

@@ -13,6 +13,7 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from distribution.forms.days import DayInput
 from distribution.models import Operator, Source
 from leads.models import Contact, ContactQuerySet
 from leads.search import contacts_found
@@ -22,15 +23,6 @@ NOBODY = "none"
 NAME_SHOWN = 40  # characters
 # Days that every time zone and database can tell the beginning and the end of.
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
-
-
-class DayInput(forms.DateInput):
-    """A browser's own calendar, which speaks ISO 8601 in every language."""
-
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d", attrs={"class": "form-control"})
 
 
 def _select() -> forms.Select:

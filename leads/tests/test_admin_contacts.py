@@ -87,7 +87,7 @@ def test_tells_a_contacts_life_in_words(admin_client, admin_user):
     text = text_of(admin_client.get(url_of(Contact(pk=contact_id))))
 
     timeline = text[text.index("When What By whom Why") : text.index("Decisions:")]
-    when = r"\w+\.? \d+, \d{4}, (?:[\d:]+ [ap]\.m\.|noon|midnight) "
+    when = r"\d+ \w+ \d{4}, \d\d:\d\d "
     events = [event.strip() for event in re.split(when, timeline)[1:]]
     assert events == [
         "Received import",
@@ -137,7 +137,7 @@ def test_explains_why_a_contact_waits(admin_client, decision, text):
     for obj in (contact, period):
         page = text_of(admin_client.get(url_of(obj)))
         assert text in page
-        assert re.search(r"In the queue , \w+\.? \d+, \d{4}", page)
+        assert re.search(r"In the queue , \d+ \w+ \d{4}, ", page)
         assert "decided by test" in page
 
 

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from distribution.event_words import Difference, readable_differences, with_names
+from distribution.event_words import latest_changes
 from distribution.models import AuditEvent
 from distribution.views.keyset import keyset_page
 from leads.forms.leads import NameForm, OtherLead
@@ -26,7 +26,6 @@ from minicrm.errors import Invalid, ServiceError
 from minicrm.pages import actor_of, show, toast
 
 PAIRS_SHOWN = 10
-EVENTS_SHOWN = 20
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,7 +114,7 @@ def _if_allowed(request: HttpRequest, found: Lead) -> dict[str, Any]:
     if request.user.has_perm("leads.view_leadconflict"):
         context["pairs"] = _pairs(found)
     if request.user.has_perm("distribution.view_auditevent"):
-        context["events"] = _events(found)
+        context["events"] = latest_changes(AuditEvent.ObjectType.LEAD, found.pk)
     return context
 
 
@@ -123,10 +122,3 @@ def _pairs(found: Lead) -> list[Pair]:
     either = Q(lead=found) | Q(other_lead=found)
     conflicts = LeadConflict.objects.filter(either, resolved_at=None).order_by("-pk")
     return pairs_of(conflicts.select_related("lead", "other_lead")[:PAIRS_SHOWN])
-
-
-def _events(found: Lead) -> list[tuple[AuditEvent, list[Difference]]]:
-    kind = AuditEvent.ObjectType.LEAD
-    events = AuditEvent.objects.filter(object_type=kind, object_id=found.pk)
-    named = with_names(events[:EVENTS_SHOWN])
-    return [(event, list(readable_differences(event))) for event in named]

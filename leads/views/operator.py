@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from distribution.event_words import Difference, readable_differences, with_names
+from distribution.event_words import latest_changes
 from distribution.models import AuditEvent
 from leads.models import Contact
 from leads.operator_days import today_of
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from leads.views.operators import Refused
 
 CONTACTS_SHOWN = 20
-EVENTS_SHOWN = 10
 
 
 @require_safe
@@ -50,13 +49,6 @@ def show_operator(request: HttpRequest, pk: int, *, refused: Refused | None = No
         "refused": refused,
     }
     if request.user.has_perm("distribution.view_auditevent"):
-        context["events"] = _events(pk)
+        context["events"] = latest_changes(AuditEvent.ObjectType.OPERATOR, pk)
     status = refused.status if refused else 200
     return show(request, "operators/operator.html", context, status=status)
-
-
-def _events(pk: int) -> list[tuple[AuditEvent, list[Difference]]]:
-    """Return the latest changes of the operator, each with what differs."""
-    found = AuditEvent.objects.filter(object_type=AuditEvent.ObjectType.OPERATOR, object_id=pk)
-    events = with_names(found[:EVENTS_SHOWN])
-    return [(event, list(readable_differences(event))) for event in events]
