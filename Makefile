@@ -25,7 +25,7 @@ help: ## Show this list
 	@echo
 	@echo 'variables: PORT=$(PORT)  JOBS=$(JOBS) (parallel tests)  PYTHON=$(PYTHON)'
 	@echo '           POSTGRES_DIR=$(POSTGRES_DIR)'
-	@echo '           ARGS="..." (for traffic, stress)  PYTEST_ARGS="-k limit" (for the tests)'
+	@echo '           ARGS="..." (for traffic, stress, screenshots)  PYTEST_ARGS="-k limit" (for the tests)'
 
 # Environments ---------------------------------------------------------------------------------
 
@@ -98,6 +98,10 @@ test-postgres: $(VENV)/.dev ## Run the tests on a throw-away PostgreSQL server
 stress: $(VENV)/.dev ## Prove the promises under load, kills and crashes (ARGS="--help")
 	@unset DATABASE_URL; exec $(PY) -m tools.stress $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## Render every page with demo data (ARGS="--help"); needs Chromium
+	@unset DATABASE_URL; exec $(PY) -m tools.screenshots $(ARGS)
+
 .PHONY: coverage
 coverage: $(VENV)/.dev ## Run the tests on SQLite and show which lines they miss
 	@unset DATABASE_URL; exec $(PYTEST) --cov --cov-report=term-missing:skip-covered
@@ -151,7 +155,7 @@ messages: $(VENV)/.dev ## Collect the texts for the Russian translation and comp
 .PHONY: clean
 clean: ## Remove the environment and all caches, never the data in var/
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
-		.coverage .coverage.* htmlcov
+		.coverage .coverage.* htmlcov test-results
 	@rm -rf __pycache__; for folder in $(wildcard $(APPS) tools); do \
 		find "$$folder" -name __pycache__ -type d -prune -exec rm -rf {} +; done
 	@echo 'Removed. The data in var/ is still there.'
