@@ -10,7 +10,8 @@ PY := $(VENV)/bin/python
 PORT ?= 8000
 POSTGRES_DIR ?= var/postgres
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-PYTEST := $(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+# Worksteal: the slow tests come first, and who is done takes over half of what another has left.
+PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 APPS := minicrm distribution leads
 PIP := $(PY) -m pip --disable-pip-version-check
 

@@ -4,6 +4,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 AXE = Axe()
+# Without reading all style sheets again, which only rules that are off by default would use.
+OPTIONS = {"resultTypes": ["violations"], "preload": False}
 # Elements that stick out to the right, unless something around them scrolls or cuts them off.
 TOO_WIDE = """() => {
   const width = document.documentElement.clientWidth;
@@ -24,13 +26,18 @@ TOO_WIDE = """() => {
 
 def violations(page: Page) -> list[str]:
     """Return what axe-core finds wrong with a page, a line for each rule and element."""
-    found = AXE.run(page).response["violations"]
+    found = AXE.run(page, options=OPTIONS).response["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {' '.join(map(str, node['target']))}:"
         f" {' '.join(node['failureSummary'].split())}"
         for rule in found
         for node in rule["nodes"]
     ]
+
+
+def poll(page: Page) -> None:
+    """Let a live page ask for news now, as when one comes back to it, not in some seconds."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def too_wide(page: Page, *widths: int) -> list[str]:

@@ -1,9 +1,13 @@
 """The overview, live: what others do shows by itself, and what one does shows at once."""
 
+import contextlib
+import re
+
 import pytest
+from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import expect
 
-from minicrm.tests.browser.checks import violations
+from minicrm.tests.browser.checks import poll, violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql]
 
@@ -50,8 +54,10 @@ def test_what_others_do_shows_by_itself(visit, shop):
     expect(row).to_contain_text("1 / 1")
     expect(page.locator(f"#waiting-{second['id']}")).to_be_visible()
     shop.move(first, "close")
+    poll(page)
     expect(page.locator(f"#waiting-{second['id']}")).to_have_count(0)
     shop.move(second, "close")
+    poll(page)
     expect(row).to_contain_text("0 / 1")
     assert is_same(page)
 
@@ -79,6 +85,7 @@ def test_a_lost_connection_shows_and_comes_back(visit, shop):
     expect(sign).to_contain_text("live")
 
     page.context.set_offline(True)
+    poll(page)
     expect(sign).to_contain_text("connection lost")
     expect(page.locator("#toasts")).to_contain_text("The connection is lost")
 
@@ -104,3 +111,25 @@ def test_asks_what_becomes_of_open_contacts_before_switching_off(visit, shop):
     expect(dialog).to_be_hidden()
     assert shop.get(f"/operators/{operator['id']}")["is_active"]
     shop.move(contact, "close")
+
+
+def test_an_answer_older_than_a_change_does_not_bring_the_old_state_back(visit, shop):
+    operator = shop.operator()
+    page = visit("supervisor", "/")
+    switch = page.locator(f"#operator-{operator['id']}-switch")
+    late = []
+    page.route(re.compile("seen="), lambda route: late.append((route, route.fetch())))
+    shop.operator()
+    with page.expect_request(re.compile("seen=")):
+        poll(page)
+    page.wait_for_timeout(300)  # for the answer, which is held back
+
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "false")
+    for route, answer in late[:1]:
+        with contextlib.suppress(BrowserError):  # nobody waits for it any more
+            route.fulfill(response=answer)
+    page.wait_for_timeout(300)
+
+    expect(switch).to_have_attribute("aria-checked", "false")
+    page.unroute_all(behavior="ignoreErrors")

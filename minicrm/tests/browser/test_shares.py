@@ -4,7 +4,8 @@ import pytest
 
 from distribution.tests.share_cases import EVENED, SHARES
 
-pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql]
+# Nothing here depends on the database.
+pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 
 def test_script_rounds_shares_as_the_server_does(visit, shop):

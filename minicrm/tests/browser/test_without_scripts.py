@@ -49,3 +49,13 @@ def test_a_day_without_scripts(visit, shop):
     expect(page.locator("html")).to_have_attribute("lang", "ru")
     expect(page).to_have_url(here)
     shop.move(contact, "close")
+
+
+def test_shows_no_control_that_needs_a_script(visit):
+    page = visit("administrator", path=None, javascript=False)
+    world = visit.world
+    addresses = ("/", "/operators/", "/contacts/", f"/contacts/{world['moved']}/", "/keys/")
+    for address in (*addresses, f"/sources/{world['source']}/"):
+        page.goto(address)
+        useless = page.locator(":is([data-copy], [data-dismiss], [data-select-all]):visible")
+        assert useless.evaluate_all("found => found.map(one => one.outerHTML)") == [], address
