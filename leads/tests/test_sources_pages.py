@@ -221,7 +221,7 @@ def test_saving_what_was_shown_overwrites_nothing(supervisor):
 def fields_of(page):
     """What the page's form would send, for which all boxes must be ticked."""
     text = text_of(page)
-    form = text[text.index('<form id="source-form"') :]
+    form = text[text.index('<form class="page-form"') :]
     data = {}
     for tag in re.findall(r"<input [^>]*>", form[: form.index("</form>")]):
         name, value = (re.search(rf'{part}="([^"]*)"', tag) for part in ("name", "value"))

@@ -70,3 +70,9 @@ def toasts(messages: Iterable[Message]) -> Iterator[Toast]:
         yield Toast(
             str(message.message), message.level_tag, undo.get("url", ""), undo.get("fields", {})
         )
+
+
+@register.filter
+def trim(text: str) -> str:
+    """Return a block's text without the line breaks around it, as an attribute wants it."""
+    return text.strip()
