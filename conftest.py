@@ -24,20 +24,22 @@ DATABASE_MARKERS = ("postgresql", "sqlite")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests of one database's own behaviour out of the run on another; slow ones first.
+    """Leave out what does not belong into this run (the markers say why); slow tests first.
 
     A long test that starts last keeps one process busy while the others have nothing left to do.
     """
     from django.db import connection
 
-    elsewhere = [item for item in items if _belongs_to_another_database(item, connection.vendor)]
+    elsewhere = [item for item in items if _belongs_elsewhere(item, connection.vendor)]
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if item not in elsewhere]
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
-def _belongs_to_another_database(item: pytest.Item, vendor: str) -> bool:
+def _belongs_elsewhere(item: pytest.Item, vendor: str) -> bool:
+    if item.get_closest_marker("thorough") and not os.environ.get("CI"):
+        return True
     # What has nothing to do with the database runs with the default one.
     if item.get_closest_marker("any_database"):
         return vendor != "sqlite"
