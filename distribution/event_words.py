@@ -31,10 +31,22 @@ MODELS: dict[str, type[Model]] = {
 # Facts that are no fields of a model that we know.
 FACTS = {
     "contacts": gettext_lazy("contacts"),
+    "erased_keys.email": gettext_lazy("e-mails erased"),
+    "erased_keys.external_id": gettext_lazy("external ids erased"),
+    "erased_keys.phone": gettext_lazy("phones erased"),
+    "erased_messages": gettext_lazy("messages erased"),
+    "erased_names": gettext_lazy("names erased"),
+    "erased_payloads": gettext_lazy("payloads erased"),
+    "erased_with": gettext_lazy("erased together with lead"),
+    "filters": gettext_lazy("filters"),
+    "masked": gettext_lazy("masked"),
     "merged": gettext_lazy("merged leads"),
     "merged_into": gettext_lazy("merged into"),
+    "open_contacts": gettext_lazy("open contacts"),
     "possible_duplicates": gettext_lazy("possible duplicates"),
+    "reason": gettext_lazy("reason"),
     "renamed": gettext_lazy("name changed"),
+    "resolved_conflicts": gettext_lazy("possible duplicates dropped"),
 }
 # Values that are words, by kind of object and fact.
 WORDS: dict[tuple[str, str], dict[str, Any]] = {

@@ -229,6 +229,8 @@ class AuditEvent(models.Model):
         CHANGED = "changed", _("changed")
         DELETED = "deleted", _("deleted")
         REVOKED = "revoked", _("revoked")
+        ERASED = "erased", _("personal data erased")
+        EXPORTED = "exported", _("personal data exported")
 
     class ObjectType(models.TextChoices):
         OPERATOR = "operator", _("operator")
@@ -238,6 +240,7 @@ class AuditEvent(models.Model):
         USER = "user", _("user")
         GROUP = "group", _("group")
         LEAD = "lead", _("lead")
+        CONTACTS = "contacts", _("contacts")
 
     at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
     actor = models.CharField(_("who"), max_length=ACTOR_LENGTH, editable=False)

@@ -11,6 +11,10 @@ from minicrm.validators import validate_line
 PHONE_LENGTH = 16
 MESSAGE_LENGTH = 10_000
 REASON_LENGTH = 500
+# Contacts that are closed, and hold what came with them or what was said since it was forgotten.
+TO_FORGET = Q(status="closed") & (
+    Q(forgotten_at__isnull=True) | Q(forgotten_at__lt=models.F("closed_at"))
+)
 
 
 class Lead(models.Model):
@@ -18,7 +22,8 @@ class Lead(models.Model):
 
     Each key belongs to one lead at most; that a lead has at least one is for the services to see
     to, as an erased lead has none. A lead that was merged into another keeps its keys and leads to
-    that one, which was never merged itself: one step is enough.
+    that one, which was never merged itself: one step is enough. An erased lead has neither keys
+    nor a name, and gets no contact any more: who comes again is a new lead.
     """
 
     external_id = models.CharField(
@@ -42,20 +47,37 @@ class Lead(models.Model):
         help_text=_("The lead that this one turned out to be; it has the contacts of both."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    erased_at = models.DateTimeField(
+        _("erased"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When the personal data was erased; nothing brings it back."),
+    )
 
     class Meta:
         verbose_name = _("lead")
         verbose_name_plural = _("leads")
         ordering = ["id"]
+        permissions = [
+            ("see_personal_data", "Can see personal data unmasked and in full"),
+            ("erase_lead", "Can erase the personal data of a lead"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=~Q(external_id="") & ~Q(email="") & ~Q(phone=""),
                 name="lead_keys_null_not_blank",
             ),
+            models.CheckConstraint(
+                condition=Q(erased_at__isnull=True)
+                | Q(external_id__isnull=True, email__isnull=True, phone__isnull=True, name=""),
+                name="lead_erased_has_nothing",
+            ),
         ]
 
     def __str__(self) -> str:
-        return self.name or self.external_id or self.email or self.phone or f"#{self.pk}"
+        # A log, a title or a message shows objects so; pages have `lead_label` for names and keys.
+        return f"#{self.pk}"
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
@@ -73,7 +95,8 @@ class ContactQuerySet(models.QuerySet["Contact"]):
 class Contact(models.Model):
     """One request of a lead through a source.
 
-    A closed contact keeps the operator who had it last, if anybody did.
+    A closed contact keeps the operator who had it last, if anybody did. What came with it may be
+    forgotten some time after that (`forgotten_at`); then the rest counts on.
     """
 
     class Status(models.TextChoices):
@@ -117,6 +140,13 @@ class Contact(models.Model):
     created_at = models.DateTimeField(_("received"))
     assigned_at = models.DateTimeField(_("assigned at"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
+    forgotten_at = models.DateTimeField(
+        _("forgotten"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When what the person sent with it was deleted."),
+    )
     version = models.PositiveIntegerField(
         _("version"),
         default=1,
@@ -158,6 +188,12 @@ class Contact(models.Model):
                 fields=["source", "id"], condition=Q(status="waiting"), name="contact_queue"
             ),
             models.Index(fields=["operator"], condition=Q(status="assigned"), name="contact_load"),
+            # What is old enough to be forgotten, longest closed first.
+            models.Index(
+                fields=["closed_at"],
+                condition=TO_FORGET,
+                name="contact_to_forget",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -279,7 +315,7 @@ class LeadConflict(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lead} / {self.other_lead}"
+        return f"#{self.lead_id} / #{self.other_lead_id}"
 
 
 class IdempotencyRecord(models.Model):

@@ -7,6 +7,7 @@ from leads.views import (
     contact,
     contacts,
     duplicates,
+    erasing,
     export,
     lead,
     leads,
@@ -53,5 +54,8 @@ urlpatterns = [
     path("leads/", leads.leads, name="leads"),
     path("leads/duplicates/", duplicates.duplicates, name="duplicates"),
     path("leads/<int:pk>/", lead.lead, name="lead"),
+    path("leads/<int:pk>/erase/", erasing.erase_lead, name="erase_lead"),
+    path("leads/<int:pk>/erasure/", erasing.lead_erasure, name="lead_erasure"),
+    path("leads/<int:pk>/export/", erasing.export_lead, name="export_lead"),
     path("leads/<int:pk>/merge/<int:other>/", merging.merge_leads, name="merge_leads"),
 ]

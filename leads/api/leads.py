@@ -10,6 +10,7 @@ from ninja import Field, Query, Router, Schema
 from distribution.authentication import require_all_sources
 from leads.identity import MAX_EMAIL, MAX_EXTERNAL_ID
 from leads.models import Lead
+from leads.schemas import EMAIL, MAX_TYPED_PHONE, PHONE
 from leads.services.registration import checked_keys
 from minicrm.errors import NotFound
 from minicrm.pagination import Page, paginate
@@ -32,14 +33,17 @@ class LeadOut(Schema):
         description="The lead that this one turned out to be, which has the contacts of both",
     )
     created_at: datetime
+    erased_at: datetime | None = Field(
+        examples=[None], description="When keys and name were erased; the contacts stay as numbers"
+    )
 
 
 class LeadFilters(Page):
     """Which leads to list; keys may be in any spelling."""
 
     external_id: Annotated[QueryText, Field(max_length=MAX_EXTERNAL_ID)] | None = None
-    email: Annotated[QueryText, Field(max_length=MAX_EMAIL)] | None = None
-    phone: Annotated[QueryText, Field(max_length=40)] | None = Field(
+    email: Annotated[QueryText, Field(max_length=MAX_EMAIL), EMAIL] | None = None
+    phone: Annotated[QueryText, Field(max_length=MAX_TYPED_PHONE), PHONE] | None = Field(
         None, description=f"International, or as dialled in {settings.PHONE_REGION}"
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router
+from pydantic import ConfigDict
 
 from distribution.authentication import actor_of, require_manage
 from leads import services
@@ -13,6 +14,7 @@ from leads.api.kept import completed, kept
 from leads.api.once import described, done_once
 from leads.models import REASON_LENGTH
 from leads.services import Moved
+from minicrm.patterns import visible_pattern
 from minicrm.responses import responses
 from minicrm.schemas import LEFT_OUT, ObjectId, OptionalLine, RequestSchema
 
@@ -53,8 +55,17 @@ class MoveIn(RequestSchema):
     reason: Reason = ""
 
 
+def with_reason_over_limit(schema: dict[str, Any]) -> None:
+    """Let the document say that over the limit there must be a reason."""
+    within = {"properties": {"over_limit": {"const": False}}}
+    because = {"required": ["reason"], "properties": {"reason": {"pattern": visible_pattern()}}}
+    schema["anyOf"] = [within, because]
+
+
 class ReassignIn(RequestSchema):
     """To whom a contact is given."""
+
+    model_config = ConfigDict(json_schema_extra=with_reason_over_limit)
 
     operator_id: ObjectId = Field(examples=[1])
     version: Version = LEFT_OUT

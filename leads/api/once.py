@@ -21,7 +21,7 @@ def described(example: str) -> dict[str, Any]:
         "in": "header",
         "name": NAME,
         "required": False,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "pattern": f"^{ALLOWED.pattern}$"},
         "description": (
             "Your name for this request, in visible ASCII. Sent again with the same body, the"
             " first answer comes again, with `Idempotency-Replayed: true`, and nothing happens"

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router
+from pydantic import ConfigDict
 
 from distribution.api.operators import OperatorOut
 from distribution.authentication import actor_of, require_manage
@@ -12,7 +13,7 @@ from distribution.services.sources import source_not_found
 from leads import services
 from leads.api.answers import MoveProblemOut, SwitchedOffOut, TakenOut
 from leads.api.kept import completed, kept
-from leads.api.moves import OverLimit, Reason
+from leads.api.moves import OverLimit, Reason, with_reason_over_limit
 from leads.api.once import described, done_once
 from leads.services import OpenContacts
 from minicrm.responses import responses
@@ -56,6 +57,8 @@ def switch_operator_off(
 
 class TakeNextIn(RequestSchema):
     """Which waiting contact an operator is given; the body may be left out altogether."""
+
+    model_config = ConfigDict(json_schema_extra=with_reason_over_limit)
 
     source_id: Annotated[
         ObjectId,

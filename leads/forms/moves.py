@@ -14,8 +14,7 @@ from distribution.refusals import REFUSALS
 from leads.models import REASON_LENGTH
 from leads.moving.moves import Move
 from minicrm.schemas import MAX_ID
-from minicrm.text import clean_line
-from minicrm.validators import validate_line
+from minicrm.validators import cleaned_line, validate_line
 
 if TYPE_CHECKING:
     OperatorField = forms.ModelChoiceField[Operator]
@@ -55,7 +54,7 @@ class MoveForm(forms.Form):
 
     def clean_reason(self) -> str:
         """Return the reason in one line."""
-        return clean_line(str(self.cleaned_data["reason"]))
+        return cleaned_line(str(self.cleaned_data["reason"]), longest=REASON_LENGTH)
 
     def arguments(self) -> dict[str, Any]:
         """Return what the services are told, as JSON values."""

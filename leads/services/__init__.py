@@ -5,7 +5,10 @@ why.
 """
 
 from leads.services.closing import close_contact, reopen_contact
+from leads.services.dossier import export_lead
 from leads.services.duplicates import suspect_again, tell_apart
+from leads.services.erasing import Erasing, erase_lead, preview_erasure
+from leads.services.forgetting import contacts_to_forget, forget_old_contents
 from leads.services.loads import check_loads
 from leads.services.merging import Merged, Merging, merge_leads, preview_merge
 from leads.services.moves import Moved
@@ -17,6 +20,7 @@ from leads.services.waiting import assign_waiting
 
 __all__ = [
     "ContactRequest",
+    "Erasing",
     "Merged",
     "Merging",
     "Moved",
@@ -26,7 +30,12 @@ __all__ = [
     "assign_waiting",
     "check_loads",
     "close_contact",
+    "contacts_to_forget",
+    "erase_lead",
+    "export_lead",
+    "forget_old_contents",
     "merge_leads",
+    "preview_erasure",
     "preview_merge",
     "reassign_contact",
     "register_contact",

@@ -12,6 +12,7 @@ from leads.services.moves import (
     Moved,
     change,
     checked_reason,
+    kept_reason,
     operators_of,
     read,
     refuse_stale,
@@ -39,6 +40,7 @@ def close_contact(
     operators, source_ids = lock_operators_and_their_sources(operators_of(contact))
     now = timezone.now()
     change(contact, status=Status.CLOSED, closed_at=now)
+    reason = kept_reason(contact.pk, reason)
     end_periods([contact.pk], ended_as=Assignment.End.CLOSED, actor=actor, now=now, reason=reason)
     cause = {"move": "close", "contact_id": contact.pk}
     assigned = hand_on_places(operators, source_ids, actor=actor, cause=cause)
@@ -70,7 +72,6 @@ def reopen_contact(
         last_operator_id=_last_operator(contact),
         rng=rng,
     )
-    claim.decision["reason"] = reason
     now = timezone.now()
     taken = claim.operator_id is not None
     change(
@@ -80,6 +81,7 @@ def reopen_contact(
         assigned_at=now if taken else None,
         closed_at=None,
     )
+    claim.decision["reason"] = kept_reason(contact.pk, reason)
     begin_periods([(contact.pk, claim)], now=now)
     return Moved(read(contact_id), changed=True)
 

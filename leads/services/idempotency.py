@@ -2,22 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from leads.models import IdempotencyRecord
 from minicrm.errors import Busy, Conflict
-from minicrm.transactions import LOCK_NOT_AVAILABLE, RunAgain, sqlstate
+from minicrm.transactions import LOCK_NOT_AVAILABLE, RunAgain, retried, sqlstate
 
 KEEP_FOR = timedelta(hours=48)
 DELETED_AT_ONCE = 1_000
 # Imports are recognised for ever: a file may be read again after years.
 IMPORT_SCOPE = "import"
+FORGOTTEN = ""  # the digest of a request whose content is nobody's business any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def begin(*, scope: str, key: str, digest: str) -> IdempotencyRecord:
         raise Busy(
             "idempotency_key_in_use", "A request with this Idempotency-Key is still under way."
         ) from error
-    if record.digest != digest:
+    if record.digest not in (digest, FORGOTTEN):
         raise Conflict(
             "idempotency_key_reused",
             "This Idempotency-Key stood for another request; use a new key for a new request.",
@@ -95,6 +97,32 @@ def finish(record: IdempotencyRecord, response: dict[str, Any]) -> None:
     record.save(update_fields=["response"])
 
 
+def forget_contents(contact_ids: Collection[int]) -> None:
+    """Forget what the API's requests about these contacts were like, and keep their answers.
+
+    A request that is sent again is still no second contact; that it is the same one is taken for
+    granted. What imports keep stays: else reading a file again would bring the contacts back.
+    """
+    about = _about(contact_ids)
+    # Two ranges of the index: imports stay for ever, and are too many to look through.
+    for others in (Q(scope__lt=IMPORT_SCOPE), Q(scope__gt=IMPORT_SCOPE)):
+        IdempotencyRecord.objects.filter(others).filter(about).update(digest=FORGOTTEN)
+
+
+def about_contacts(contact_ids: Collection[int]) -> QuerySet[IdempotencyRecord]:
+    """Return the requests that were answered with one of these contacts, imported rows too.
+
+    That reads the whole table: not for a transaction in which others wait.
+    """
+    return IdempotencyRecord.objects.filter(_about(contact_ids))
+
+
+def _about(contact_ids: Collection[int]) -> Q:
+    ids = list(contact_ids)
+    taken = Q(response__contact__id__in=ids)  # next out of the queue
+    return Q(response__has_key="lead_id", response__id__in=ids) | taken
+
+
 def forget_old() -> int:
     """Delete the records of API requests older than KEEP_FOR; return how many there were.
 
@@ -104,5 +132,6 @@ def forget_old() -> int:
     old = old.exclude(scope=IMPORT_SCOPE)
     deleted = 0
     while batch := list(old.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
-        deleted += IdempotencyRecord.objects.filter(pk__in=batch).delete()[0]
+        # Again, if need be: an erasure may be changing some of them in another order.
+        deleted += retried(IdempotencyRecord.objects.filter(pk__in=batch).delete)()[0]
     return deleted

@@ -1,4 +1,4 @@
-"""The rows of leads: inserting, reading, locking and refusing them."""
+"""The rows of leads and their contacts: inserting, reading, locking and refusing them."""
 
 from collections.abc import Collection
 
@@ -6,8 +6,9 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
+from distribution.services.locks import lock_sources
 from leads.identity import LeadKeys
-from leads.models import Lead
+from leads.models import Contact, Lead
 from minicrm.errors import Conflict, Invalid, NotFound, ServiceError
 from minicrm.transactions import RunAgain
 
@@ -70,6 +71,21 @@ def lock_leads(ids: Collection[int], *, and_merged_into: int | None = None) -> d
     return rows
 
 
+def lock_contacts(lead_id: int) -> list[int]:
+    """Lock the rows of a lead's contacts by id, as whoever takes several does; return the ids.
+
+    Whoever closes one of them, and then hands the place to an older one, would take them the other
+    way round. That is kept out by the rows of the sources for which some are open. The caller holds
+    the lead's row.
+    """
+    contacts = Contact.objects.filter(lead_id=lead_id)
+    still_open = contacts.exclude(status=Contact.Status.CLOSED)
+    sources = set(still_open.order_by().values_list("source_id", flat=True).distinct())
+    lock_sources(queueing=sources, freeing=())
+    oldest_first = contacts.order_by("pk").select_for_update(no_key=True)
+    return list(oldest_first.values_list("pk", flat=True))
+
+
 def merge_refusal(rows: dict[int, Lead], lead_id: int) -> ServiceError | None:
     """Return why a lead cannot be dealt with as a person of its own, or None."""
     lead = rows.get(lead_id)
@@ -80,5 +96,11 @@ def merge_refusal(rows: dict[int, Lead], lead_id: int) -> ServiceError | None:
             "lead_merged",
             f"Lead {lead_id} was merged into lead {lead.merged_into_id}.",
             present={"id": lead_id, "merged_into_id": lead.merged_into_id},
+        )
+    if lead.erased_at is not None:
+        return Conflict(
+            "lead_erased",
+            f"Lead {lead_id} was erased on {lead.erased_at:%Y-%m-%d}.",
+            present={"id": lead_id},
         )
     return None

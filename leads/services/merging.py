@@ -8,7 +8,13 @@ from django.db.models import Q
 from distribution import audit
 from leads.models import Contact, Lead
 from leads.services.duplicates import settle_conflicts
-from leads.services.lead_rows import check_pair, lock_leads, merge_refusal, read_leads
+from leads.services.lead_rows import (
+    check_pair,
+    lock_contacts,
+    lock_leads,
+    merge_refusal,
+    read_leads,
+)
 from minicrm.errors import Conflict
 from minicrm.transactions import retried
 
@@ -96,13 +102,11 @@ def _merging(rows: dict[int, Lead], into_id: int, lead_id: int) -> Merging:
 def _move_contacts(merging: Merging) -> int:
     """Give the contacts to the other lead; return how many.
 
-    Their rows are locked by id first, as everybody does who takes several: an UPDATE alone takes
-    them in whatever order it finds them. One of 100,000 contacts takes seconds, near the limit that
-    a single statement has.
+    Their rows are locked by id first: an UPDATE alone takes them in whatever order it finds them.
+    One of 100,000 contacts takes seconds, near the limit that a single statement has.
     """
     contacts = Contact.objects.filter(lead_id=merging.lead.pk)
-    oldest_first = contacts.order_by("pk").select_for_update(no_key=True)
-    ids = list(oldest_first.values_list("pk", flat=True))
+    ids = lock_contacts(merging.lead.pk)
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
         contacts.filter(pk__range=(batch[0], batch[-1])).update(lead_id=merging.into.pk)

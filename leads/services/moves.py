@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import F
 
 from distribution.services import Claim
-from leads.models import REASON_LENGTH, Assignment, Contact
+from leads.models import REASON_LENGTH, Assignment, Contact, Lead
 from minicrm.errors import Conflict, Invalid, NotFound
 from minicrm.text import clean_line, forbidden_character
 from minicrm.transactions import RunAgain
@@ -82,6 +82,19 @@ def checked_reason(reason: str, *, needed: bool = False) -> str:
             "too_long", f"A reason has at most {REASON_LENGTH} characters.", field="reason"
         )
     return reason
+
+
+def kept_reason(contact_id: int, reason: str) -> str:
+    """Return what of a reason may be stored: nothing once the person of the contact is erased.
+
+    An erasure can be done only once, so nothing about them must come after it. The caller has
+    changed the contact, and so holds its row: an erasure is either done, and seen here, or waits
+    for that row and then takes the reason with the rest.
+    """
+    if not reason:
+        return ""
+    erased = Lead.objects.filter(contacts=contact_id).exclude(erased_at=None)
+    return "" if erased.exists() else reason
 
 
 def operators_of(contact: Contact) -> list[int]:

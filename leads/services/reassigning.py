@@ -17,6 +17,7 @@ from leads.services.moves import (
     change,
     changed_meanwhile,
     checked_reason,
+    kept_reason,
     operators_of,
     present_state,
     read,
@@ -60,6 +61,7 @@ def requeue_contact(
     )
     now = timezone.now()
     change(contact, status=Contact.Status.WAITING, operator_id=None, assigned_at=None)
+    reason = kept_reason(contact.pk, reason)
     end_periods([contact.pk], ended_as=End.REQUEUED, actor=actor, now=now, reason=reason)
     begin_periods([(contact.pk, by_hand(Method.QUEUED, None, actor=actor))], now=now)
     give_up_places(dict.fromkeys(last_operator, 1))
@@ -168,6 +170,8 @@ def _give(
     """Move an open contact to an operator whose row is held; the last one's load is not touched."""
     waited = contact.operator_id is None
     now = timezone.now()
+    change(contact, status=Contact.Status.ASSIGNED, operator_id=operator.pk, assigned_at=now)
+    reason = kept_reason(contact.pk, reason)
     claim = by_hand(
         Method.MANUAL if waited else Method.REASSIGNMENT,
         operator.pk,
@@ -178,8 +182,7 @@ def _give(
         over_limit=operator.current_load >= operator.max_load,
         reason=reason,
     )
-    change(contact, status=Contact.Status.ASSIGNED, operator_id=operator.pk, assigned_at=now)
-    # After it: a refusal must be about the contact as it is, not as it was read before the locks.
+    # After `change`: a refusal must be about the contact as it is, not as read before the locks.
     take_place(operator, over_limit=over_limit)
     ended_as = End.ASSIGNED if waited else End.REASSIGNED
     end_periods([contact.pk], ended_as=ended_as, actor=actor, now=now, reason=reason)

@@ -13,12 +13,15 @@ def rename_lead(lead_id: int, *, name: str, shown: str, actor: str) -> bool:
     """Call a lead something else, or nothing; return whether that changed anything.
 
     `shown` is the name that the caller saw. The name itself is personal data, and not recorded.
-    Raises NotFound, Invalid, and Conflict when the name is another one by now.
+    Raises NotFound, Invalid, and Conflict for an erased lead, or when the name is another one by
+    now.
     """
     name = _checked(name)
     lead = Lead.objects.select_for_update(no_key=True).filter(pk=lead_id).first()
     if lead is None:
         raise NotFound("lead_not_found", f"There is no lead {lead_id}.")
+    if lead.erased_at is not None:
+        raise Conflict("lead_erased", f"Lead {lead_id} was erased on {lead.erased_at:%Y-%m-%d}.")
     if lead.name == name:
         return False
     if lead.name != shown:

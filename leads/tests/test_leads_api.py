@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from distribution.tests.factories import SourceFactory
-from leads.services import merge_leads
+from leads.services import erase_lead, merge_leads
 from leads.tests.factories import LeadFactory, WaitingContactFactory
 from minicrm.tests.client import api_with_key, refusal
 
@@ -40,11 +40,20 @@ def test_shows_the_keys_in_their_normal_forms(api, lead):
         "phone": "+442079460123",
         "name": "A. Lead",
         "merged_into_id": None,
+        "erased_at": None,
     }
     without = LeadFactory(external_id=None, phone="+12025550123")
     shown = api.get(f"leads/{without.pk}").json()
     assert shown["external_id"] is shown["email"] is None
     assert shown["name"] == ""
+
+
+def test_an_erased_lead_is_a_number(api, lead):
+    erase_lead(lead.pk, reason="Request 7", actor="test")
+    shown = api.get(f"leads/{lead.pk}").json()
+    assert shown["external_id"] is shown["email"] is shown["phone"] is None
+    assert (shown["name"], shown["erased_at"][-1]) == ("", "Z")
+    assert api.get("leads/?email=lead@example.com").json() == []
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def owners_as_first_read(keys, roots):
     ("module", "name", "fault", "pair", "match"),
     [
         (merging, "_move_contacts", update_in_any_order, EVERYDAY[5], "40P01"),
-        (merging, "lock_leads", leads_unlocked, EVERYDAY[0], "a contact is left"),
+        (merging, "lock_leads", leads_unlocked, EVERYDAY[0], "a contact is left|40P01"),
         (
             merging,
             "lock_leads",

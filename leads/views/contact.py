@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -39,6 +40,7 @@ def contact(request: HttpRequest, pk: int) -> HttpResponse:
         "latest": tables[-1] if tables else None,
         "payload": payload,
         "supplied": _supplied(found),
+        "retention_days": settings.RETENTION_DAYS,
     }
     return show(request, "contacts/contact.html", context)
 

@@ -31,12 +31,12 @@ PAIRS_SHOWN = 10
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("leads.view_lead", raise_exception=True)
 def lead(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a lead; with `with_lead` go on to merging it with that one; a POST renames it."""
+    """Show a lead; a POST renames it, or with `with_lead` goes on to merging it with that one."""
     found = get_object_or_404(Lead, pk=pk)
     if request.method == "POST":
-        return _rename(request, found)
-    if "with_lead" in request.GET:
-        return _choose_other(request, found)
+        # Posted too, though it changes nothing: an address is no place for what is typed there.
+        change = _choose_other if "with_lead" in request.POST else _rename
+        return change(request, found)
     return _show_lead(request, found)
 
 
@@ -63,7 +63,7 @@ def _rename(request: HttpRequest, found: Lead) -> HttpResponse:
 @permission_required("leads.change_lead", raise_exception=True)
 def _choose_other(request: HttpRequest, found: Lead) -> HttpResponse:
     """Lead on to the preview of the merge, or say why nobody can be merged with that."""
-    form = OtherLead(request.GET, auto_id="lead-%s")
+    form = OtherLead(request.POST, auto_id="lead-%s")
     if form.is_valid():
         wanted = leads_found(form.cleaned_data["with_lead"])
         others = Lead.objects.filter(wanted).values_list("pk", "merged_into")[:3]

@@ -14,6 +14,15 @@ REFUSALS: dict[str, Any] = {
         "Something was added to these leads meanwhile. Look at them again."
     ),
     "lead_changed": gettext_lazy("Somebody has changed the name meanwhile. Look at it again."),
+    "lead_grew": gettext_lazy("Something was added to this lead meanwhile. Look at it again."),
+    "lead_erased": gettext_lazy("The personal data of this lead was erased."),
+    "reason_required": gettext_lazy("Say why."),
+    "reason_names_lead": gettext_lazy(
+        "The reason is kept for ever: leave out the person's name and keys."
+    ),
+    "reason_holds_key": gettext_lazy(
+        "The reason is kept for ever: leave out e-mails and phone numbers."
+    ),
     "too_long": gettext_lazy("The name is too long."),
     "invisible_character": gettext_lazy("Remove the invisible characters."),
 }
