@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 
+from leads.masking import MASKS, masked_message, masked_name
 from leads.models import ContactQuerySet
 
 CHUNK = 1_000  # contacts read and held at a time
@@ -40,6 +42,12 @@ COLUMNS = {
     "assigned": "assigned_at",
     "closed": "closed_at",
 }
+HIDDEN_IN: Mapping[str, Callable[[str], str]] = {
+    **MASKS,
+    "lead_name": masked_name,
+    "name": masked_name,
+    "message": masked_message,
+}
 
 
 class _Line:
@@ -49,8 +57,10 @@ class _Line:
         return text
 
 
-def csv_lines(contacts: ContactQuerySet) -> Iterator[str]:
+def csv_lines(contacts: ContactQuerySet, *, masked: bool) -> Iterator[str]:
     """Yield a heading, and then a line for each contact, the newest first, many at a time.
+
+    `masked`: as lists show leads to those who may not see personal data.
 
     Read by keys, a chunk at a time, each in a query of its own: a cursor would need a transaction
     as long as the download. No contact comes twice; one that is moved meanwhile comes as it was or
@@ -61,8 +71,17 @@ def csv_lines(contacts: ContactQuerySet) -> Iterator[str]:
     rows = contacts.order_by("-pk").values_list(*COLUMNS.values())
     chunk = list(rows[:CHUNK])
     while chunk:
-        yield "".join(writer.writerow(cells(row)) for row in chunk)
+        shown = map(masked_row, chunk) if masked else chunk
+        yield "".join(writer.writerow(cells(row)) for row in shown)
         chunk = list(rows.filter(pk__lt=chunk[-1][0])[:CHUNK]) if len(chunk) == CHUNK else []
+
+
+def masked_row(row: Iterable[Any]) -> list[Any]:
+    """Return a row's values with the personal data masked."""
+    pairs = zip(COLUMNS, row, strict=True)
+    return [
+        HIDDEN_IN[name](value) if value and name in HIDDEN_IN else value for name, value in pairs
+    ]
 
 
 def cells(row: Iterable[object]) -> Iterator[str]:

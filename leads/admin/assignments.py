@@ -11,11 +11,12 @@ from distribution.admin.base import ReadOnlyAdmin, object_link
 from distribution.admin.filters import chosen_by_name, filter_media
 from distribution.audit import actor_names
 from leads.admin.decisions import assignment_tables, json_block
+from leads.admin.searching import GuardedLookups
 from leads.models import Assignment
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(ReadOnlyAdmin):
+class AssignmentAdmin(GuardedLookups, ReadOnlyAdmin):
     """Periods with an operator or in the queue, and how each was decided."""
 
     list_display = [
@@ -29,6 +30,7 @@ class AssignmentAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["operator", "contact"]
     list_filter = ["method", "ended_as", chosen_by_name("operator")]
+    personal_fields = frozenset({"end_reason", "decision"})
     readonly_fields = [
         "contact_link",
         "with_whom",

@@ -12,6 +12,7 @@ from distribution.admin.base import ReadOnlyAdmin, object_link
 from distribution.admin.filters import chosen_by_name, filter_media
 from leads.admin.decisions import assignment_tables, json_block
 from leads.admin.moving import MovableContacts
+from leads.admin.searching import GuardedLookups, PostedSearch
 from leads.admin.timelines import timeline_table
 from leads.models import Contact, Lead
 from leads.search import contacts_found
@@ -20,7 +21,7 @@ ASSIGNMENTS_SHOWN = 20
 
 
 @admin.register(Contact)
-class ContactAdmin(MovableContacts, ReadOnlyAdmin):
+class ContactAdmin(GuardedLookups, PostedSearch, MovableContacts, ReadOnlyAdmin):
     """Operators and statuses change only through the services, by moves; nothing is edited."""
 
     list_display = ["id", "status", "source", "operator", "lead_number", "created_at"]
@@ -33,6 +34,7 @@ class ContactAdmin(MovableContacts, ReadOnlyAdmin):
         chosen_by_name("operator"),
     ]
     search_fields = ["id"]  # what is really searched: get_search_results
+    personal_fields = frozenset({"name", "message", "supplied", "payload"})
     search_help_text = _("Number of a contact, or a lead's external id, e-mail or phone in full.")
     readonly_fields = [
         "status",

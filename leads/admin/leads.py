@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import get_content_type_for_model
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -21,8 +22,10 @@ from distribution.admin.base import (
     object_link,
     related_lists,
 )
+from leads.admin.searching import GuardedLookups, PostedSearch
+from leads.forms.leads import SEARCH_LABEL
 from leads.models import Contact, Lead
-from leads.search import leads_matching
+from leads.search import leads_found, leads_matching
 
 NEWEST_SHOWN = 20
 
@@ -43,7 +46,7 @@ class NumberedLog(AnyModelAdmin):
 
 
 @admin.register(Lead)
-class LeadAdmin(NumberedLog):
+class LeadAdmin(GuardedLookups, PostedSearch, NumberedLog):
     """Keys are the services' business; a name is anybody's who may change leads."""
 
     form = NameForm
@@ -51,6 +54,7 @@ class LeadAdmin(NumberedLog):
     list_display_links = ["id", "name", "external_id"]
     list_filter = ["created_at"]
     search_fields = ["external_id"]  # what is really searched: get_search_results
+    personal_fields = frozenset({"external_id", "email", "phone", "name"})
     search_help_text = _("Beginning of an external id, e-mail, phone (with +) or name.")
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -66,6 +70,23 @@ class LeadAdmin(NumberedLog):
     ]
     fields = ["name", *readonly_fields]
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Show no personal data of many leads to those who may not see it."""
+        if self.sees_personal_data(request):
+            return [*self.list_display]
+        return ["id", "created_at"]
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Say beside the search box what it finds for this user."""
+        changelist = super().get_changelist_instance(request)
+        if not self.sees_personal_data(request):
+            changelist.search_help_text = str(SEARCH_LABEL)
+        return changelist
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Lead | None = None) -> Any:
+        """An erased lead gets no name again."""
+        return self.fields if obj is not None and obj.erased_at else self.readonly_fields
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Leads come with contacts."""
         return False
@@ -77,9 +98,14 @@ class LeadAdmin(NumberedLog):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
     ) -> tuple[QuerySet[Lead], bool]:
-        """Search the beginnings of keys and names, in the spelling they are stored in."""
+        """Search the beginnings of keys and names, in the spelling they are stored in.
+
+        Whoever may not see them finds a number or a whole key, as on the pages: no guessing.
+        """
         if not search_term.strip():
             return queryset, False
+        if not self.sees_personal_data(request):
+            return queryset.filter(leads_found(search_term)), False
         return leads_matching(queryset, search_term), False
 
     def save_model(

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from distribution.admin.base import ReadOnlyAdmin, object_link
 from leads.admin.decisions import json_block
 from leads.admin.leads import NumberedLog
+from leads.admin.searching import GuardedLookups, PostedSearch
 from leads.models import IdempotencyRecord, LeadConflict
 from leads.services import tell_apart
 from minicrm.errors import Conflict
@@ -30,13 +31,13 @@ class LeadConflictAdmin(NumberedLog, ReadOnlyAdmin):
 
     @admin.display(description=_("lead"))
     def lead_link(self, conflict: LeadConflict) -> str:
-        """Link to the lead that got the contact."""
-        return object_link(conflict.lead)
+        """Link to the lead that got the contact, by number: a list shows no personal data."""
+        return object_link(conflict.lead, f"#{conflict.lead_id}")
 
     @admin.display(description=_("other lead"))
     def other_lead_link(self, conflict: LeadConflict) -> str:
-        """Link to the lead that owns the key."""
-        return object_link(conflict.other_lead)
+        """Link to the lead that owns the key, by number too."""
+        return object_link(conflict.other_lead, f"#{conflict.other_lead_id}")
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         """Whoever may change conflicts; changing one means resolving it, no more."""
@@ -60,11 +61,12 @@ class LeadConflictAdmin(NumberedLog, ReadOnlyAdmin):
 
 
 @admin.register(IdempotencyRecord)
-class IdempotencyRecordAdmin(ReadOnlyAdmin):
+class IdempotencyRecordAdmin(GuardedLookups, PostedSearch, ReadOnlyAdmin):
     """Requests that must not happen twice, and the answers they got."""
 
     list_display = ["id", "scope", "key", "created_at"]
     list_filter = ["created_at"]
+    personal_fields = frozenset({"key", "digest"})  # the client's own key may be made of anything
     search_fields = ["key__exact"]
     search_help_text = _("The whole key.")
     readonly_fields = ["scope", "key", "digest", "answer", "created_at"]

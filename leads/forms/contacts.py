@@ -11,6 +11,7 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.crypto import salted_hmac
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -29,9 +30,10 @@ from leads.models import MESSAGE_LENGTH
 from leads.services import ContactRequest
 from leads.services.idempotency import Once, digest_of
 from minicrm.errors import Invalid, ServiceError
-from minicrm.text import clean_line, forbidden_character, is_blank
-from minicrm.validators import validate_line
+from minicrm.text import forbidden_character, is_blank
+from minicrm.validators import cleaned_line, validate_line
 
+KEY_SALT = "leads.forms.contacts.once"
 TYPED_PHONE = 40  # characters, with blanks and brackets
 
 BAD_KEYS: dict[str, Any] = {
@@ -108,7 +110,7 @@ class ContactForm(forms.Form):
 
     def clean_name(self) -> str:
         """Return the name in its one spelling."""
-        return clean_line(str(self.cleaned_data["name"]))
+        return cleaned_line(str(self.cleaned_data["name"]), longest=NAME_LENGTH)
 
     def clean_message(self) -> str:
         """Refuse what a reader could not see."""
@@ -146,7 +148,10 @@ class ContactForm(forms.Form):
         token = str(self.cleaned_data["once"])
         if not re.fullmatch("[0-9a-f-]{36}", token):
             return None
-        return Once(scope=f"{actor}:page", key=f"{token}:{digest_of(asdict(request))}")
+        content = digest_of(asdict(request))
+        # The key outlives an erasure. Without the server's secret it proves nothing of the content.
+        sealed = salted_hmac(KEY_SALT, content, algorithm="sha256").hexdigest()
+        return Once(scope=f"{actor}:page", key=f"{token}:{sealed}", digest=content)
 
 
 def _refusal(error: ServiceError) -> str:

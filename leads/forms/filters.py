@@ -1,4 +1,4 @@
-"""What the list of contacts shows: the filters in its address."""
+"""What the list of contacts shows: the filters in its address, and what is searched."""
 
 from __future__ import annotations
 
@@ -76,6 +76,18 @@ class ContactFilter(forms.Form):
         """Return the beginning of the day after the last one."""
         day = self.cleaned_data["received_to"]
         return _beginning(min(day, LAST_DAY) + timedelta(days=1) if day else None)
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse days of which the last comes before the first: nothing was ever received then."""
+        cleaned = super().clean()
+        first, end = (self.cleaned_data.get(name) for name in ("received_from", "received_to"))
+        if first and end and first >= end:
+            self.add_error("received_to", _("This day is before the first one."))
+        return cleaned
+
+    def others(self) -> dict[str, str]:
+        """Return the values of all filters but the text, as an address has them."""
+        return {name: str(self.data.get(name, "")) for name in self.fields if name != "q"}
 
     def contacts(self) -> ContactQuerySet:
         """Return the contacts that the filters let through, in no order yet."""

@@ -13,8 +13,13 @@ def list_url(model):
     return reverse(f"admin:leads_{model}_changelist")
 
 
+def url_of_search(model):
+    return reverse(f"admin:leads_{model}_search")
+
+
 def found(client, model, query):
-    return list(client.get(list_url(model), {"q": query}).context["cl"].result_list)
+    page = client.post(url_of_search(model), {"q": query}, follow=True)
+    return list(page.context["cl"].result_list)
 
 
 def queries_of(client, url):

@@ -1,11 +1,15 @@
 """A contact taken down by hand."""
 
+from dataclasses import asdict
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from distribution.tests.factories import SourceFactory, WeightFactory
-from leads.models import Contact
+from leads.models import Contact, IdempotencyRecord
+from leads.services import ContactRequest, erase_lead
+from leads.services.idempotency import digest_of
 from leads.tests.contact_pages import text_of, url_of
 from leads.tests.factories import LeadFactory
 
@@ -94,13 +98,31 @@ def test_sent_twice_it_is_one_contact_and_changed_it_is_another(supervisor):
     assert Contact.objects.count() == 3
 
 
-def test_the_address_may_fill_in_the_form(supervisor):
+def test_no_hash_of_what_was_typed_outlives_an_erasure(supervisor):
+    """Else who guesses the person could check it: all but the guess is known."""
+    data = filled_in(supervisor, source=SourceFactory().pk, phone="+442079460123")
+    first = supervisor.post(NEW, data)
+    record = IdempotencyRecord.objects.get()
+    content = record.digest
+    assert content == digest_of(
+        asdict(ContactRequest(int(data["source"]), phone=data["phone"])),
+    )
+    erase_lead(Contact.objects.get().lead_id, reason="Request 7", actor="test")
+    record.refresh_from_db()
+
+    assert record.digest == ""
+    assert content not in record.key
+    assert supervisor.post(NEW, data).url == first.url
+    assert Contact.objects.count() == 1
+
+
+def test_the_address_may_choose_the_source_and_fill_in_no_personal_data(supervisor):
     source, _other = SourceFactory.create_batch(2)
 
-    page = supervisor.get(NEW, {"source": source.pk, "phone": "<+1"})
+    page = supervisor.get(NEW, {"source": source.pk, "phone": "+442079460123"})
 
     assert f'<option value="{source.pk}" selected>' in page.content.decode()
-    assert 'value="&lt;+1"' in page.content.decode()
+    assert "+442079460123" not in page.content.decode()
 
 
 def test_without_any_source_it_says_so(supervisor):

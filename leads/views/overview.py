@@ -25,8 +25,10 @@ NEEDED = ("leads.view_contact", "distribution.view_operator")
 @permission_required(NEEDED, raise_exception=True)
 def overview(request: HtmxHttpRequest) -> HttpResponse:
     """Show it all; a page that has seen the present state, and asks again, is told so by a 204."""
-    # Before anything is read: what changes meanwhile is seen with the next question.
-    present = signature()
+    # Before anything is read: what changes meanwhile is seen with the next question. Whoever looks
+    # is a part of it: the page of somebody who may see more, or less, is another one.
+    whole = request.user.has_perm("leads.see_personal_data")
+    present = f"{signature()}-{request.user.pk}-{whole:d}"
     if request.htmx and request.GET.get("seen") == present:
         return HttpResponse(status=204)
     return show(request, "overview/page.html", _context() | {"signature": present})
