@@ -5,6 +5,8 @@ import logging
 import re
 import secrets
 
+from django.core.signals import request_finished
+from django.dispatch import receiver
 from django.http import HttpRequest
 
 HEADER = "X-Request-ID"
@@ -21,6 +23,12 @@ def assign_request_id(request: HttpRequest) -> str:
     request.META["minicrm.request_id"] = request_id
     current_request_id.set(request_id)
     return request_id
+
+
+@receiver(request_finished)
+def forget_request_id(**kwargs: object) -> None:
+    """Let nothing that this thread logs between two requests look like a part of the first."""
+    current_request_id.set("-")
 
 
 def request_id_of(request: HttpRequest) -> str:

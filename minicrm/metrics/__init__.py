@@ -1,0 +1,1 @@
+"""What /metrics tells a Prometheus server; docs/monitoring.md has the meaning of each number."""
