@@ -13,6 +13,7 @@ from django.db.models import Manager, Q, QuerySet
 from distribution.audit import record
 from minicrm.errors import Conflict, NotFound
 from minicrm.roles import Role
+from minicrm.sign_in_guard import forgive_everywhere
 from minicrm.transactions import retried
 
 
@@ -54,11 +55,22 @@ def administrators() -> QuerySet[User]:
     return User.objects.filter(named | Q(is_superuser=True), is_active=True).distinct()
 
 
+def lock_administrators() -> None:
+    """Wait for other changes of rights: two who dismiss each other must not both succeed."""
+    Group.objects.select_for_update(no_key=True).filter(name=Role.ADMINISTRATOR).first()
+
+
+def check_somebody_administrates() -> None:
+    """Raise RightsRefused when nobody is left who could let others in."""
+    if not administrators().exists():
+        raise RightsRefused("last_administrator", "Somebody has to be left to administrate.")
+
+
 @retried
 def create_administrator(*, username: str, password: str, actor: str) -> User:
     """Create a user who may do everything."""
     user = User.objects.create_superuser(username, password=password)
-    _record_created(user, actor=actor)
+    record_created(user, actor=actor)
     return user
 
 
@@ -81,7 +93,7 @@ def _create(user: User, role: Role, *, actor: str) -> User:
         ) from None
     _give(user, role)
     user.save(update_fields=["is_staff"])
-    _record_created(user, actor=actor)
+    record_created(user, actor=actor)
     return user
 
 
@@ -100,8 +112,7 @@ def update_user(
     RightsRefused where somebody would shut themselves out, nobody were left to administrate, a user
     who is no superuser would change one who is, or role and activity are not as `seen`.
     """
-    # One after the other: two administrators who dismiss each other must not both succeed.
-    Group.objects.select_for_update(no_key=True).filter(name=Role.ADMINISTRATOR).first()
+    lock_administrators()
     user = _locked_user(user_id)
     _check_superuser(user, actor=actor)
     if seen is not None and seen != (given_role(user), user.is_active):
@@ -115,8 +126,8 @@ def update_user(
     dismissed = was_administrator and not _is_administrator(user)
     if actor == f"user:{user.pk}" and (dismissed or not user.is_active):
         raise RightsRefused("own_rights", "Nobody may dismiss themselves.")
-    if dismissed and not administrators().exists():
-        raise RightsRefused("last_administrator", "Somebody has to be left to administrate.")
+    if dismissed:
+        check_somebody_administrates()
     _record(user, "changed", actor=actor, before=before, after=rights_of_user(user))
     return user
 
@@ -133,6 +144,7 @@ def _set_password(user_id: int, hashed: str, *, actor: str) -> User:
     user.password = hashed
     user.save(update_fields=["password"])
     record_password(user, actor=actor)
+    forgive_everywhere(user.get_username())  # whoever has forgotten it may be waiting
     return user
 
 
@@ -176,7 +188,8 @@ def _acting_user(actor: str) -> User | None:
     return User.objects.get(pk=number) if kind == "user" else None
 
 
-def _record_created(user: User, *, actor: str) -> None:
+def record_created(user: User, *, actor: str) -> None:
+    """Record a new user, and what they may do."""
     _record(user, "created", actor=actor, after=rights_of_user(user))
 
 

@@ -1,7 +1,7 @@
 """What people may do: a viewer looks, a supervisor changes, an administrator does the rest.
 
-Each role is a Django group of its name. The permissions are given by `leads` migration 0005, which
-keeps its own copy; a test compares the two.
+Each role is a Django group of its name. The permissions are given by `leads` migrations 0005 and
+0008, which keep their own copies; a test compares them.
 """
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -39,6 +39,7 @@ CHANGE = (
     "leads.change_contact",
     "leads.change_lead",
     "leads.change_leadconflict",
+    "leads.see_personal_data",
 )
 ADMINISTER = (
     "distribution.delete_operator",
@@ -52,6 +53,7 @@ ADMINISTER = (
     "auth.change_user",
     "auth.delete_user",
     "auth.view_group",
+    "leads.erase_lead",
 )
 PERMISSIONS: dict[Role, tuple[str, ...]] = {
     Role.VIEWER: LOOK,

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 
-from distribution.admin.base import SAFE_METHODS, AnyModelAdmin
+from distribution.admin.base import SAFE_METHODS, AnyModelAdmin, changelist_url
 from distribution.audit import record
-from distribution.rights import record_password, rights_of_group, rights_of_user
+from distribution.rights import (
+    RightsRefused,
+    administrators,
+    check_somebody_administrates,
+    lock_administrators,
+    record_password,
+    rights_of_group,
+    rights_of_user,
+)
 from minicrm.pages import actor_of
 
 if TYPE_CHECKING:
@@ -114,6 +123,46 @@ class UserAdmin(RightsAdmin, UserPages):
         """Only superusers make superusers: others would make themselves one."""
         fields = [*super().get_readonly_fields(request, obj)]
         return fields if request.user.is_superuser else [*fields, "is_superuser"]
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        """Note whether anybody administrates; see `save_related`."""
+        lock_administrators()
+        form.was_administrated = administrators().exists()
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Raise RightsRefused where that would leave nobody to administrate."""
+        super().save_related(request, form, formsets, change)
+        if form.was_administrated:
+            check_somebody_administrates()
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """Delete the user, unless nobody would be left to administrate."""
+        with transaction.atomic():
+            lock_administrators()
+            super().delete_model(request, obj)
+            check_somebody_administrates()
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Show or save the form; what is refused is told, and nothing is saved."""
+        return self._told(request, super().changeform_view, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Ask, or delete."""
+        return self._told(request, super().delete_view, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Show the list, or run an action."""
+        return self._told(request, super().changelist_view, *args, **kwargs)
+
+    def _told(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with transaction.atomic():  # the admin's own log of it, too
+                return view(request, *args, **kwargs)
+        except RightsRefused:
+            text = _("This is the last administrator who can sign in. Make another one first.")
+            self.message_user(request, text, messages.ERROR)
+            return HttpResponseRedirect(changelist_url(User))
 
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""

@@ -55,6 +55,14 @@ class HistoryForm(forms.Form):
             select = isinstance(field.widget, forms.Select)
             field.widget.attrs["class"] = "form-select" if select else "form-control"
 
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse days of which the last comes before the first: nothing ever happened then."""
+        cleaned = super().clean()
+        first, last = (self.cleaned_data.get(name) for name in ("since", "until"))
+        if first and last and first > last:
+            self.add_error("until", _("This day is before the first one."))
+        return cleaned
+
     def narrowed(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         """Return the events that are looked for; a filter that makes no sense is left out."""
         wanted = self.cleaned_data

@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from distribution.keys import PREFIX, new_prefix
-from distribution.models import ApiKey
-from minicrm.text import clean_line
+from distribution.models import NAME_LENGTH, ApiKey
+from minicrm.validators import cleaned_line
 
 if TYPE_CHECKING:
     ApiKeyForm = forms.ModelForm[ApiKey]
@@ -50,4 +50,4 @@ class KeyForm(OnceForm, ApiKeyForm):
 
     def clean_name(self) -> str:
         """Return the name as the API would store it."""
-        return clean_line(str(self.cleaned_data["name"]))
+        return cleaned_line(str(self.cleaned_data["name"]), longest=NAME_LENGTH)

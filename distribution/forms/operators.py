@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from distribution.forms.edits import EditForm
 from distribution.models import MAX_LIMIT, NAME_LENGTH
-from minicrm.text import clean_line
-from minicrm.validators import validate_line
+from minicrm.validators import cleaned_line, validate_line
 
 
 class LimitField(forms.IntegerField):
@@ -66,7 +65,7 @@ class OperatorForm(EditForm):
 
     def clean_name(self) -> str:
         """Return the name as the API would store it."""
-        return clean_line(str(self.cleaned_data["name"]))
+        return cleaned_line(str(self.cleaned_data["name"]), longest=NAME_LENGTH)
 
 
 class State(models.TextChoices):

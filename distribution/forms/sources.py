@@ -8,8 +8,7 @@ from django.utils.translation import pgettext_lazy
 
 from distribution.forms.edits import EditForm
 from distribution.models import NAME_LENGTH
-from minicrm.text import clean_line
-from minicrm.validators import validate_line
+from minicrm.validators import cleaned_line, validate_line
 
 
 class SourceForm(EditForm):
@@ -30,7 +29,7 @@ class SourceForm(EditForm):
 
     def clean_name(self) -> str:
         """Return the name as the API would store it."""
-        return clean_line(str(self.cleaned_data["name"]))
+        return cleaned_line(str(self.cleaned_data["name"]), longest=NAME_LENGTH)
 
     def undo_fields(self) -> dict[str, str]:
         """Return what this form must be sent to take back the change that it has just made."""

@@ -187,6 +187,13 @@ def test_says_which_filter_makes_no_sense(viewer):
     assert 'value="2030-02-31"' in page
 
 
+def test_says_that_the_last_day_is_before_the_first(viewer):
+    page = viewer.get(HISTORY, {"since": "2030-01-02", "until": "2030-01-01"})
+    assert "This day is before the first one." in page.content.decode()
+    same_day = viewer.get(HISTORY, {"since": "2030-01-02", "until": "2030-01-02"})
+    assert "before the first" not in same_day.content.decode()
+
+
 def test_offers_who_acted_and_the_one_chosen(viewer):
     note(actor="import")
     anna = make_user("viewer", username="demo-anna")

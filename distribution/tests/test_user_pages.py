@@ -14,7 +14,7 @@ from distribution.rights import RightsRefused, update_user
 from distribution.tests.concurrency import run_together
 from minicrm.roles import Role, role_of
 from minicrm.tests.pages import queries_of, said
-from minicrm.tests.people import PASSWORD, group_of, make_user, sign_in
+from minicrm.tests.people import PASSWORD, can_sign_in, group_of, make_user, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
@@ -139,7 +139,7 @@ def test_adds_a_user_in_a_role(administrator, role, headers):
     assert said(response) == ["demo-anna was added."]
     assert role_of(user) == role
     assert (user.is_staff, user.is_superuser) == (role == Role.ADMINISTRATOR, False)
-    assert Client().login(username="demo-anna", password=OTHER_PASSWORD)
+    assert can_sign_in("demo-anna", OTHER_PASSWORD)
     event = AuditEvent.objects.get()
     assert (event.actor, event.object_id) == (f"user:{administrator.user.pk}", user.pk)
     assert event.after["groups"] == [role]
@@ -217,7 +217,7 @@ def test_who_is_shut_out_is_signed_out_at_once(administrator):
     administrator.post(edit_url(client.user), {"role": "supervisor"})
 
     assert client.get(reverse("distribution:history")).url.startswith(reverse("login"))
-    assert not Client().login(username=client.user.username, password=PASSWORD)
+    assert not can_sign_in(client.user.username, PASSWORD)
 
 
 def test_saving_what_is_there_already_is_no_event(administrator, anna):
@@ -376,7 +376,7 @@ def test_sets_the_password_of_somebody_else(administrator, headers):
     response = administrator.post(password_url(client.user), new_password(), headers=headers)
 
     assert response.url == USERS
-    assert Client().login(username=client.user.username, password=OTHER_PASSWORD)
+    assert can_sign_in(client.user.username, OTHER_PASSWORD)
     assert client.get(overview).url.startswith(reverse("login"))
     event = AuditEvent.objects.get()
     assert (event.actor, event.after) == (

@@ -195,7 +195,7 @@ def test_forms_are_protected_against_other_sites(user, name):
     response = client.post(reverse(name), {"language": "ru"})
 
     assert response.status_code == 403
-    assert "The form has expired" in response.content.decode()
+    assert "The form is too old" in response.content.decode()
     assert client.get(OVERVIEW).context["user"] == user
 
 
