@@ -7,6 +7,8 @@ from typing import TypeGuard
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+from minicrm.text import is_blank
+
 MAX_EXTERNAL_ID = 255
 MAX_EMAIL = 254
 MAX_PHONE_DIGITS = 15  # of E.164, without the plus
@@ -52,7 +54,7 @@ def normalise_keys(
 
 def _given(text: str | None) -> TypeGuard[str]:
     """Whether there is anything to see in `text`; zero-width characters do not count."""
-    return text is not None and any(unicodedata.category(char)[0] not in "CZ" for char in text)
+    return text is not None and not is_blank(text)
 
 
 def normalise_external_id(text: str) -> str:

@@ -15,7 +15,7 @@ ERRORS: dict[int, tuple[str, str, str]] = {
     413: ("Body over 64 KiB", "body_too_large", "The body is larger than 64 KiB."),
     415: ("Not plain JSON", "unsupported_media_type", "Send the body with Content-Type: …"),
     422: ("JSON, but not valid", "invalid_request", "The request is not valid; …"),
-    429: ("Over the key's rate", "too_many_requests", "More than 20/s requests with this key. …"),
+    429: ("Over the key's rate", "too_many_requests", "More than 20/s requests with this key, …"),
     500: ("Broken on our side", "internal_error", "Something broke on our side. …"),
     503: ("The database does not answer", "unavailable", "The database does not answer. …"),
 }
@@ -43,6 +43,7 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
                 if int(status) in ERRORS:
                     _describe_error(int(status), answer)
             _describe_body(operation)
+            _describe_query(operation)
             _describe_success(operation)
     return document
 
@@ -71,6 +72,15 @@ def _describe_body(operation: dict[str, Any]) -> None:
     for content in operation.get("requestBody", {}).get("content", {}).values():
         if "default" in content["schema"]:
             [content["schema"]] = content["schema"]["allOf"]
+
+
+def _describe_query(operation: dict[str, Any]) -> None:
+    """Say of a parameter that may be left out no more than that: no address can hold a null."""
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        if {"type": "null"} in schema.get("anyOf", ()):
+            [given] = [one for one in schema.pop("anyOf") if one != {"type": "null"}]
+            schema |= given
 
 
 def _describe_success(operation: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Field, Schema
 
 from minicrm.problems import Problem
-from minicrm.schemas import MAX_ID, QueryInt
+from minicrm.schemas import QueryInt, QueryLastId
 
 M = TypeVar("M", bound=Model)
 
@@ -22,8 +22,8 @@ class Page(Schema):
     skip: QueryInt = Field(
         0, ge=0, le=MAX_SKIP, description="How many objects to leave out; use `after` to go deeper"
     )
-    after: QueryInt | None = Field(
-        None, ge=0, le=MAX_ID, description="Only objects with an id above this, the last one seen"
+    after: QueryLastId | None = Field(
+        None, description="Only objects with an id above this, the last one seen"
     )
 
 

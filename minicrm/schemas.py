@@ -9,6 +9,7 @@ from ninja import Field
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
 from pydantic_core import PydanticCustomError
 
+from minicrm.patterns import Described, line_pattern, text_pattern, visible_pattern
 from minicrm.text import clean_line, forbidden_character, is_blank
 
 MAX_ID = 2**63 - 1
@@ -101,24 +102,26 @@ def _digits(value: Any) -> Any:
 # The id of an object, as the database numbers them.
 ObjectId = Annotated[int, Field(ge=1, le=MAX_ID)]
 # One line of text, possibly empty: normalised to NFC, without white space around it.
-Line = Annotated[str, AfterValidator(_line)]
+Line = Annotated[str, AfterValidator(_line), Described(line_pattern)]
 # One line where a blank one counts as none.
-OptionalLine = Annotated[str, AfterValidator(_optional_line)]
+OptionalLine = Annotated[str, AfterValidator(_optional_line), Described(line_pattern)]
 # One line with something to see in it, such as a name.
-VisibleLine = Annotated[str, AfterValidator(_visible_line)]
+VisibleLine = Annotated[str, AfterValidator(_visible_line), Described(visible_pattern)]
 # Text of several lines.
-Text = Annotated[str, AfterValidator(_text)]
+Text = Annotated[str, AfterValidator(_text), Described(text_pattern)]
 # A JSON object with free content. Checked before pydantic, which gives up on deep nesting and
 # half surrogate pairs with errors of its own, at places that the caller would not recognise.
 Payload = Annotated[dict[str, JsonValue], BeforeValidator(_payload)]
 # A moment of a query; without an offset it is taken in the server's time zone.
 Moment = Annotated[datetime, BeforeValidator(_iso), AfterValidator(_in_utc)]
-# Whole numbers of a query, and ids among them.
+# Whole numbers of a query, and ids among them. The limits come first: behind a validator of our
+# own, pydantic would not write them into the document of a parameter that may be left out.
 QueryInt = Annotated[int, BeforeValidator(_digits)]
-QueryId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
+QueryId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_digits)]
+QueryLastId = Annotated[int, Field(ge=0, le=MAX_ID), BeforeValidator(_digits)]
 
 # Text of a query: a blank filter that matches everything would be a surprise.
-QueryText = Annotated[str, AfterValidator(_visible_line)]
+QueryText = VisibleLine
 
 # The default of a member that may be left out but not be null: defaults are not validated.
 LEFT_OUT: Any = None

@@ -8,6 +8,26 @@ BIDI_CONTROLS = frozenset(
 )
 LINE_CHARACTERS = frozenset("\n\r\t")
 INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+# Letters, marks and signs with nothing to see: what of Unicode's Default_Ignorable_Code_Point
+# property is in none of the categories above (fillers of Korean and Khmer syllables, variation
+# selectors), and the Braille pattern without dots.
+BLANKS = frozenset(
+    chr(code)
+    for first, last in (
+        (0x034F, 0x034F),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x2065, 0x2065),
+        (0x2800, 0x2800),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFFA0, 0xFFA0),
+        (0xFFF0, 0xFFF8),
+        (0xE0000, 0xE0FFF),
+    )
+    for code in range(first, last + 1)
+)
 
 
 def forbidden_character(text: str, *, multiline: bool = False) -> str | None:
@@ -28,8 +48,13 @@ def forbidden_character(text: str, *, multiline: bool = False) -> str | None:
 
 
 def is_blank(text: str) -> bool:
-    """Whether `text` has nothing to see: white space and zero-width characters do not count."""
-    return all(unicodedata.category(char) in INVISIBLE_CATEGORIES for char in text)
+    """Whether `text` has nothing to see: white space, zero-width and blank characters."""
+    return not any(map(is_visible, text))
+
+
+def is_visible(char: str) -> bool:
+    """Whether there is something to see of this character, to our knowledge."""
+    return unicodedata.category(char) not in INVISIBLE_CATEGORIES and char not in BLANKS
 
 
 def clean_line(text: str) -> str:

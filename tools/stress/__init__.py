@@ -10,6 +10,8 @@ phases     equal posts at the same moment, races for the last place
 checks     what must hold in the database at any moment
 evidence   what must agree between the database and the answers kept
 inspector  the process that looks into the database
+fuzz       examples made from the OpenAPI document, after all this, on a database of their own
+fuzz_hooks what keeps their answers
 run        one run from start to end
 report     the tables
 """

@@ -17,6 +17,7 @@ from django.core.management.base import OutputWrapper
 from minicrm.terminal import Progress
 from tools.stress import report
 from tools.stress.children import ProcessFailed, TimeIsUp
+from tools.stress.fuzz import fuzz_application
 from tools.stress.plan import Size
 from tools.stress.run import Options, Result, Run
 from tools.stress.servers import StartError, running_database
@@ -49,9 +50,13 @@ def _run(name: str, options: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="minicrm-stress-"))
     keep = True  # whatever goes wrong: somebody will want to see why
     try:
-        result = _result(name, options, folder)
-        print("", *report.report(result), sep="\n", flush=True)
-        violations = report.violations(result)
+        violations = 0
+        if not options.only_examples:
+            result = _result(name, options, folder)
+            print("", *report.report(result), sep="\n", flush=True)
+            violations += report.violations(result)
+        if options.examples:
+            violations += _fuzz(name, options, folder)
         keep = violations > 0
     except SystemExit:
         keep = False
@@ -82,6 +87,24 @@ def _result(name: str, options: argparse.Namespace, folder: Path) -> Result:
     return result
 
 
+def _fuzz(name: str, options: argparse.Namespace, folder: Path) -> int:
+    """Send examples to the application on a database of their own; return the violations."""
+    own = folder / "examples"
+    own.mkdir()
+    with running_database(name, own) as database:
+        print(f"\n== {name}: {options.examples} examples, seed {options.seed}", flush=True)
+        fuzzed = fuzz_application(
+            database,
+            own,
+            examples=options.examples,
+            seed=options.seed,
+            workers=options.workers,
+            minutes=options.minutes,
+        )
+    print("", *report.fuzz_report(name, fuzzed), sep="\n", flush=True)
+    return sum(finding["violations"] for finding in fuzzed.findings())
+
+
 def _options(options: argparse.Namespace, restarts: int) -> Options:
     clients = options.processes * THREADS
     return Options(
@@ -109,6 +132,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=_positive, default=2, help="of gunicorn")
     parser.add_argument("--equal-posts", type=_count, default=1000, help="each sent 10 times")
     parser.add_argument("--races", type=_count, default=200, help="for a last place, 10 in each")
+    parser.add_argument(
+        "--examples", type=_count, default=20_000, help="made from the OpenAPI document, at least"
+    )
+    parser.add_argument("--only-examples", action="store_true", help="and nothing else")
     parser.add_argument("--minutes", type=float, default=45, help="limit for each database")
     return parser.parse_args()
 

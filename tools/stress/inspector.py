@@ -2,6 +2,7 @@
 
     python -m tools.stress.inspector sample    until told to end (SIGTERM)
     python -m tools.stress.inspector final
+    python -m tools.stress.inspector examples  after examples were sent, and no answers kept
 
 Its job comes as JSON on standard input; what it found goes to standard output, as JSON too.
 """
@@ -91,6 +92,21 @@ def final(
     }
 
 
+def after_examples() -> list[dict[str, Any]]:
+    """Look at what must hold whatever was sent; return what was found."""
+    from tools.stress import checks, periods
+
+    findings = [
+        *checks.at_any_moment({})[1:],  # without ceilings: limits went up and down unseen
+        checks.no_half_states(),
+        *periods.histories(),
+        checks.nothing_to_assign(),
+    ]
+    for finding in findings:
+        finding.check = f"after the examples: {finding.check}"
+    return [asdict(finding) for finding in findings]
+
+
 def _facts() -> dict[str, Mapping[str, int]]:
     from leads.models import Assignment, Contact
 
@@ -107,7 +123,10 @@ def main() -> None:
     django.setup()
     job = read_job()
     ceilings = {int(pk): limit for pk, limit in job["ceilings"].items()}
-    if sys.argv[1] == "sample":
+    found: object
+    if sys.argv[1] == "examples":
+        found = after_examples()
+    elif sys.argv[1] == "sample":
         found = sample(ceilings, every=job["every"], stopped=stopped)
     else:
         records = list(read_answers(map(Path, job["answers"])))

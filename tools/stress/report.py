@@ -6,6 +6,7 @@ from typing import Any
 
 from minicrm.terminal import duration, table_lines
 from tools.stress.answers import read_answers
+from tools.stress.fuzz import Fuzzed
 from tools.stress.run import Result
 
 GROUPS = {
@@ -22,15 +23,8 @@ GROUPS = {
 
 def report(result: Result) -> Iterator[str]:
     """Return the lines of the report; the first table says what was checked."""
-    rows, examples = [], []
-    for finding in findings_of(result):
-        rows.append((finding["check"], finding["count"], finding["violations"]))
-        examples += [f"{finding['check']}: {example}" for example in finding["examples"]]
     yield f"== {result.database}: what was checked"
-    yield from table_lines(["check", "looked at", "violations"], rows)
-    if examples:
-        yield ""
-        yield from (f"VIOLATION  {example}" for example in examples)
+    yield from _checked(findings_of(result))
     yield ""
     yield f"== {result.database}: what was done"
     yield from table_lines(["what", "how much"], _facts(result))
@@ -41,6 +35,27 @@ def report(result: Result) -> Iterator[str]:
     yield ""
     tally = Counter(result.found["tally"])
     yield from table_lines(["answer", "times"], tally.most_common())
+
+
+def fuzz_report(name: str, fuzzed: Fuzzed) -> Iterator[str]:
+    """Return the lines of the report about examples that were sent."""
+    yield f"== {name}: {fuzzed.answers.total()} examples from the OpenAPI document"
+    yield from _checked(fuzzed.findings())
+    yield ""
+    yield from table_lines(["answers", "how many"], list(fuzzed.by_class().items()))
+    yield ""
+    yield from table_lines(["status", "how many"], sorted(fuzzed.answers.items()))
+
+
+def _checked(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    rows, examples = [], []
+    for finding in findings:
+        rows.append((finding["check"], finding["count"], finding["violations"]))
+        examples += [f"{finding['check']}: {example}" for example in finding["examples"]]
+    yield from table_lines(["check", "looked at", "violations"], rows)
+    if examples:
+        yield ""
+        yield from (f"VIOLATION  {example}" for example in examples)
 
 
 def violations(result: Result) -> int:
