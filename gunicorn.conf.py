@@ -1,16 +1,21 @@
 """How gunicorn serves the application; every value that may differ is an environment variable."""
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.util import parse_address
 from gunicorn.workers.base import Worker
 
 # Here, once and for all: a wrong setting found by the workers would end and restart them for ever.
-import minicrm.settings  # noqa: F401
 from minicrm import environment as env
+from minicrm import settings
+from minicrm.metrics import worker_files
+from minicrm.server_log import ServerLog
+from minicrm.worker import Worker as OwnWorker
 
 # The workers load the code themselves, so that HUP brings a new version of all of it.
 for module in [name for name in sys.modules if name.partition(".")[0] == "minicrm"]:
@@ -32,13 +37,15 @@ wsgi_app = "minicrm.wsgi:application"
 bind = _addresses()
 
 # Threads: a request mostly waits for the database. Processes: to use more than one core.
-worker_class = "gthread"
+worker_class = OwnWorker
 workers = env.read_int("WEB_CONCURRENCY", default=2, minimum=1, maximum=256)
 threads = env.read_int("WEB_THREADS", default=4, minimum=1, maximum=256)
 
 timeout = 30  # seconds without a sign of life, after which a worker is replaced
 graceful_timeout = 30
 keepalive = 5
+# A connection more than there are file descriptors for would end the worker that accepts it.
+worker_connections = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 
 # Off: each worker makes its own database connections and HUP loads new code.
 preload_app = False
@@ -50,14 +57,41 @@ limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 8190
 
+# The application alone decides whom to believe (BEHIND_PROXY). gunicorn would believe whatever
+# comes from this machine, where proxies run that pass on what they were sent.
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+
 # Nobody uses the control interface, and an open socket is one more thing to guard.
 control_socket_disable = True
 # The heartbeat file in memory: on a busy disk a healthy worker would look dead.
 worker_tmp_dir = "/dev/shm" if os.access(Path("/dev/shm"), os.W_OK | os.X_OK) else None  # noqa: S108
 
-# Without queries and referrers: they may hold the e-mails and phones that somebody looked for.
-access_log_format = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
-accesslog = "-" if env.read_bool("ACCESS_LOG", default=False) else None  # a proxy usually keeps one
+# Both logs in the application's format, and without what may be about people.
+logger_class = ServerLog
+accesslog = "-" if settings.ACCESS_LOG else None  # a proxy usually keeps one
+
+
+def on_starting(server: Arbiter) -> None:
+    """Make the folder in which the workers count requests for /metrics."""
+    if settings.METRICS_TOKEN:
+        worker_files.make_folder(worker_tmp_dir)
+
+
+def pre_fork(server: Arbiter, worker: Worker) -> None:
+    """Give the worker a place of its own in that folder."""
+    worker_files.take_place(server.WORKERS.values(), worker)
+
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Tell the worker its place before it loads the application."""
+    if settings.METRICS_TOKEN:
+        worker_files.settle(worker)
+
+
+def on_exit(server: Arbiter) -> None:
+    """Remove the folder."""
+    worker_files.remove_folder()
 
 
 def post_worker_init(worker: Worker) -> None:
@@ -69,3 +103,6 @@ def post_worker_init(worker: Worker) -> None:
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, worker.handle_exit)
+    from minicrm.server_log import log_of_worker  # of the code that the worker has just loaded
+
+    worker.log = log_of_worker(worker.cfg)

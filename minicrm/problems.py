@@ -75,10 +75,14 @@ def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
     )
 
 
-def unavailable() -> Problem:
-    """Return the 503 for a database that is gone or too busy.
+def unavailable(
+    code: str = "unavailable",
+    detail: str = "The database does not answer, or is too busy. Try again soon.",
+    *,
+    retry_after: int = 2,
+) -> Problem:
+    """Return the 503 for a database that is gone or too busy, or for what else it cannot do.
 
-    Nothing was done, unless it was the answer to a COMMIT that was lost.
+    Nothing was done, unless it was the answer to a COMMIT that was lost. `retry_after`: seconds.
     """
-    detail = "The database does not answer, or is too busy. Try again soon."
-    return Problem(503, "unavailable", detail, headers={"Retry-After": "2"})
+    return Problem(503, code, detail, headers={"Retry-After": str(retry_after)})

@@ -4,6 +4,7 @@ import os
 
 import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "minicrm.settings")
 
@@ -32,4 +33,6 @@ class Utf8Handler(WSGIHandler):
 
 
 django.setup(set_prefix=False)
+# All of the code now, not at a worker's first request, which would wait for it.
+get_resolver().url_patterns  # noqa: B018
 application = Utf8Handler()

@@ -99,7 +99,7 @@ def test_server_that_ends_the_connection(other_connection):
 @pytest.fixture(scope="module")
 def server(django_db_setup):
     """A real server that lets each key ask three times a minute."""
-    with running_server(workers=1, API_RATE_LIMIT="3/m") as server:
+    with running_server(workers=1, API_RATE_LIMIT="3/m", API_RATE_BURST="3") as server:
         yield server
 
 

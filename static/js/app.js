@@ -51,7 +51,7 @@
 
   // Live pages ---------------------------------------------------------------------------------
 
-  let lost = false;
+  let lost = ""; // what was said about the connection when it was lost
   let sending = 0; // requests that are no polls
 
   const showSign = () => {
@@ -71,27 +71,39 @@
   const poll = () => {
     showSign();
     const live = document.querySelector("[data-live]");
+    if (lost && !live && !document.hidden) {
+      probe();
+    }
     if (live && !document.hidden && !live.dataset.busy && !sending) {
       live.dataset.busy = "1";
       htmx.trigger(live, "poll");
     }
   };
 
-  const connectionIs = (up) => {
-    if (lost === up) {
-      lost = !up;
-      root.classList.toggle("is-lost", lost);
-      if (lost) {
-        say(body.dataset.lost, "error");
-      } else {
-        for (const toast of document.querySelectorAll("[data-toast].error")) {
-          if (toast.textContent.trim() === body.dataset.lost) {
-            toast.remove();
-          }
+  const connectionIs = (up, words = body.dataset.lost) => {
+    if (!up && !lost) {
+      lost = words;
+      say(lost, "error");
+    } else if (up && lost) {
+      for (const toast of document.querySelectorAll("[data-toast].error")) {
+        if (toast.textContent.trim() === lost) {
+          toast.remove();
         }
       }
+      lost = "";
     }
+    root.classList.toggle("is-lost", lost !== "");
     showSign();
+  };
+
+  // A page that does not poll asks only while the connection is lost, and for nothing but that.
+  const probe = async () => {
+    try {
+      const answer = await fetch("/readyz", { cache: "no-store" });
+      connectionIs(answer.ok);
+    } catch {
+      connectionIs(false);
+    }
   };
 
   const isPoll = (event) => "live" in (event.detail.ctx.sourceElement?.dataset ?? {});
@@ -116,7 +128,16 @@
   });
 
   document.addEventListener("htmx:after:request", (event) => {
-    connectionIs(event.detail.ctx.response.status < 500);
+    const { response, text } = event.detail.ctx;
+    const polls = document.querySelector("[data-live]") !== null;
+    if ([502, 503, 504].includes(response.status) || (response.status >= 500 && isPoll(event))) {
+      // With 503 the server says itself what it lacks; a proxy's answer is a page.
+      const own = response.headers.get("Content-Type")?.startsWith("text/plain");
+      connectionIs(false, own ? text : body.dataset.lost);
+    } else if (isPoll(event) || !polls) {
+      // Where something polls, that decides; else the sign would blink with every other request.
+      connectionIs(true);
+    }
   });
 
   document.addEventListener("htmx:error", (event) => {
@@ -127,11 +148,13 @@
   });
 
   document.addEventListener("htmx:response:error", (event) => {
-    const { status } = event.detail.ctx.response;
+    const { status, headers } = event.detail.ctx.response;
     if (isPoll(event)) {
       return;
     }
-    if (status === 403 || status === 404) {
+    if (headers.get("X-Form-Expired")) {
+      say(body.dataset.expired, "error");
+    } else if (status === 403 || status === 404) {
       say(status === 403 ? body.dataset.refused : body.dataset.gone, "error");
     } else if (status !== 409 && status !== 422) {
       say(body.dataset.broken, "error");
@@ -246,6 +269,8 @@
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     if (ctx.sourceElement.matches?.("form[data-autosubmit]")) {
+      // One at a time, and of those that come meanwhile the latest, which has the newest values.
+      ctx.sourceElement.setAttribute("hx-sync", "queue last");
       for (const [name, value] of [...ctx.request.body]) {
         if (value === "") {
           ctx.request.body.delete(name);
