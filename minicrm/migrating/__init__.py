@@ -1,0 +1,1 @@
+"""What makes migrations safe beside traffic; docs/migrations.md says how they are written."""
