@@ -99,9 +99,19 @@ test-postgres: $(VENV)/.dev ## Run the tests on a throw-away PostgreSQL server
 stress: $(VENV)/.dev ## Prove the promises under load, kills and crashes (ARGS="--help")
 	@unset DATABASE_URL; exec $(PY) -m tools.stress $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure what an assignment costs (ARGS="--help"); needs wrk
+	@unset DATABASE_URL; exec $(PY) -m benchmarks $(ARGS)
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev ## Render every page with demo data (ARGS="--help"); needs Chromium
 	@unset DATABASE_URL; exec $(PY) -m tools.screenshots $(ARGS)
+
+.PHONY: test-deploy
+test-deploy: $(VENV)/.dev ## Test production's topology: nginx, PgBouncer, PostgreSQL of Debian
+	@echo '== Tests through the topology of production'
+	@$(PY) -m deploy.topology --look
+	@unset DATABASE_URL; export TOPOLOGY=1; exec $(PY) -m pytest -n 0 -m topology $(PYTEST_ARGS) deploy
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## Run the tests on SQLite and show which lines they miss
@@ -121,6 +131,7 @@ lint: $(VENV)/.dev ## Check style, templates, types, layers, migrations, transla
 	check 'import layers' $(VENV)/bin/lint-imports --no-logo; \
 	check 'django check' $(PY) manage.py check; \
 	check migrations $(PY) manage.py makemigrations --check --dry-run; \
+	check 'migrations beside traffic' $(PY) -m tools.check_migrations; \
 	check translations $(PY) tools/check_translations.py; \
 	echo; if [ -n "$$failed" ]; then echo "Checks failed: $${failed#, }." >&2; exit 1; fi; \
 	echo 'Checks: all passed.'
@@ -157,6 +168,6 @@ messages: $(VENV)/.dev ## Collect the texts for the Russian translation and comp
 clean: ## Remove the environment and all caches, never the data in var/
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
 		.coverage .coverage.* htmlcov test-results
-	@rm -rf __pycache__; for folder in $(wildcard $(APPS) tools); do \
+	@rm -rf __pycache__; for folder in $(wildcard $(APPS) tools deploy); do \
 		find "$$folder" -name __pycache__ -type d -prune -exec rm -rf {} +; done
 	@echo 'Removed. The data in var/ is still there.'

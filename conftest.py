@@ -40,6 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _belongs_elsewhere(item: pytest.Item, vendor: str) -> bool:
     if item.get_closest_marker("thorough") and not os.environ.get("CI"):
         return True
+    # All of production's programs must be there: `make test-deploy` asks for them.
+    if item.get_closest_marker("topology") and not os.environ.get("TOPOLOGY"):
+        return True
     # What has nothing to do with the database runs with the default one.
     if item.get_closest_marker("any_database"):
         return vendor != "sqlite"
@@ -67,12 +70,13 @@ def _language_of_the_settings():
 
 @pytest.fixture(autouse=True)
 def _test_settings(settings, tmp_path: Path) -> None:
-    """Static files without a collected manifest, quick passwords, nothing in the data folder."""
+    """Static files without a collected manifest, quick passwords, no rates, nothing in DATA_DIR."""
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.DATA_DIR = tmp_path
+    settings.API_RATE_LIMIT = ""
     settings.WHITENOISE_AUTOREFRESH = True  # else it remarks on the folder that is not there
 
 
