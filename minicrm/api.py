@@ -7,8 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
-from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -24,9 +24,10 @@ from distribution.throttling import KeyRateThrottle
 from leads.api import contacts_router, leads_router, moves_router, switching_router
 from minicrm import __version__
 from minicrm.errors import Busy, Conflict, Invalid, NotFound, ServiceError
+from minicrm.failures import is_outage, problem_of
 from minicrm.openapi import describe
 from minicrm.parsing import StrictJSONParser
-from minicrm.problems import Problem, problem_response, unavailable
+from minicrm.problems import Problem, problem_response
 from minicrm.transactions import RunAgain
 from minicrm.validation import field_errors, is_missing_body
 
@@ -56,9 +57,19 @@ class ExactRenderer(JSONRenderer):
 class MiniCrmAPI(NinjaAPI):
     """Ninja's API with our additions to the OpenAPI document."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._documents: dict[str, Any] = {}
+
     def get_openapi_schema(self, **kwargs: Any) -> Any:
-        """Return the document with media types and examples that ninja does not write."""
-        return describe(super().get_openapi_schema(**kwargs))
+        """Return the document with media types and examples that ninja does not write.
+
+        Made once: it takes long, and anybody may ask for it.
+        """
+        asked = repr(kwargs)
+        if asked not in self._documents:
+            self._documents[asked] = describe(super().get_openapi_schema(**kwargs))
+        return self._documents[asked]
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """Return the view's name, which is what generated clients call the operation."""
@@ -81,7 +92,7 @@ api = MiniCrmAPI(
     ),
     docs_decorator=document,
     auth=BearerKey(),
-    throttle=[KeyRateThrottle(settings.API_RATE_LIMIT)] if settings.API_RATE_LIMIT else [],
+    throttle=[KeyRateThrottle()],
     parser=StrictJSONParser(),
     renderer=ExactRenderer(),
 )
@@ -142,7 +153,8 @@ def on_missing_key(request: HttpRequest, error: AuthenticationError) -> HttpResp
 @api.exception_handler(Throttled)
 def on_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
     """Answer a key that is over its rate; ninja replaces Retry-After where it knows better."""
-    detail = f"More than {settings.API_RATE_LIMIT} requests with this key. Try again later."
+    rate, burst = settings.API_RATE_LIMIT, settings.API_RATE_BURST
+    detail = f"More than {rate} requests with this key, or {burst} at once. Try again later."
     headers = {"Retry-After": "1"}
     return problem_response(request, Problem(429, "too_many_requests", detail, headers=headers))
 
@@ -163,13 +175,22 @@ def on_suspicious_request(request: HttpRequest, error: SuspiciousOperation) -> H
     return problem_response(request, Problem(400, "bad_request", detail))
 
 
-@api.exception_handler(OperationalError)
+@api.exception_handler(UnreadablePostError)
+def on_incomplete_body(request: HttpRequest, error: UnreadablePostError) -> HttpResponse:
+    """Answer a caller that stopped in the middle of its request, if it still listens."""
+    detail = "The body ended before its Content-Length was reached."
+    return problem_response(request, Problem(400, "incomplete_body", detail))
+
+
+@api.exception_handler(DatabaseError)
 @api.exception_handler(InterfaceError)
 @api.exception_handler(RunAgain)
 def on_database_failure(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Answer when the database is gone, or stayed busy through all tries."""
+    """Answer when the database is gone or full, or stayed busy through all tries."""
+    if not is_outage(error):
+        return on_breakdown(request, error)
     logger.error("The database failed: %s", type(error).__name__, exc_info=error)
-    return problem_response(request, unavailable())
+    return problem_response(request, problem_of(error))
 
 
 @api.exception_handler(Exception)

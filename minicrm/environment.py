@@ -91,6 +91,17 @@ def read_matching(name: str, *, default: str, pattern: str, hint: str) -> str:
     return text
 
 
+def read_token(name: str, *, minimum: int) -> str:
+    """Return a secret of visible ASCII that is empty or not too short; errors do not repeat it."""
+    token = read_text(name, "")
+    if token and not (len(token) >= minimum and re.fullmatch(r"[!-~]+", token)):
+        stop(
+            f"{name} must be empty, or at least {minimum} visible ASCII characters without spaces;"
+            f" it has {len(token)}."
+        )
+    return token
+
+
 def read_secret_key(*, keep_in: Path | None) -> str:
     """Return SECRET_KEY; with `keep_in`, generate one on the first start and keep it there (0600).
 

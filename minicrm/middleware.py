@@ -7,11 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseNotFound
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.urls import is_valid_path
+from django.views.defaults import page_not_found
 
 from minicrm.problems import MEDIA_TYPE, Problem, problem_response, unavailable
 from minicrm.request_id import HEADER, assign_request_id
@@ -56,6 +57,7 @@ class ApiBoundaryMiddleware:
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         try:
+            require_https(request)
             refuse_oversized(request)
             response = self.get_response(request)
         except Problem as problem:
@@ -67,6 +69,25 @@ class ApiBoundaryMiddleware:
         if response.status_code < 400 or content_type.startswith(MEDIA_TYPE):
             return response
         return problem_response(request, _translated(request, response))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Answer an unknown address: with a page, but under the API with nothing to be translated.
+
+    A page costs more, and what breaks the pages must not break the API's answers.
+    """
+    if request.path_info.startswith(settings.API_PREFIX):
+        return HttpResponseNotFound()
+    return page_not_found(request, exception)
+
+
+def require_https(request: HttpRequest) -> None:
+    """Raise a `Problem` for a request in the clear where HTTPS is on, rather than redirect it.
+
+    The key has been sent by then: whoever sent it shall notice, and mend the address.
+    """
+    if settings.HTTPS and not request.is_secure():
+        raise Problem(403, "https_required", "Use https:// here. A key sent so may be overheard.")
 
 
 def refuse_oversized(request: HttpRequest) -> None:
@@ -139,6 +160,8 @@ class PageLoginRequiredMiddleware(LoginRequiredMiddleware):
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
         """Send visitors to the login page, except under the API prefix."""
-        if request.path_info.startswith(settings.API_PREFIX):
+        # An open page needs nobody's session: Django would ask the database for it all the same.
+        is_open = not getattr(view_func, "login_required", True)
+        if is_open or request.path_info.startswith(settings.API_PREFIX):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)

@@ -18,6 +18,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
+from minicrm.request_id import request_id_of
+
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "theme"
 DIALOG = "div#dialog-body"  # as htmx names the target of its request
@@ -85,6 +87,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "page_base": _base(request),
         "theme": theme if theme in THEMES else THEMES[0],
         "here": _here(request),
+        "request_id": request_id_of(request),
     }
 
 

@@ -15,7 +15,8 @@ EVENTS = 1_000
 
 def grow(*, operators: int, contacts: int) -> None:
     """Let a demo world grow to about so many operators and contacts, by copying what there is."""
-    _copy(Lead, 100, external_id="'copy-' || id || '-' || n", email="NULL", phone="NULL")
+    keys = {"external_id": "'copy-' || id || '-' || n", "email": "NULL", "phone": "NULL"}
+    _copy(Lead, 100, "erased_at IS NULL", **keys)
     _copy_contacts(Contact.Status.WAITING, contacts // 50)
     _copy_contacts(Contact.Status.CLOSED, contacts - contacts // 50)
     _copy(AuditEvent, EVENTS // AuditEvent.objects.count())

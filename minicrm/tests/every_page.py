@@ -7,7 +7,15 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 # Not ours, or not for people: each has tests of its own.
-ELSEWHERE = {"api-v1", "admin", "healthz", "readyz"}
+ELSEWHERE = {
+    "api-v1",
+    "admin",
+    "healthz",
+    "readyz",
+    "metrics",
+    "sign_in_to_admin",
+    "change_password_in_admin",
+}
 # What only takes posts, and answers with a redirect.
 ACTIONS = {
     "logout",
@@ -20,7 +28,7 @@ ACTIONS = {
     "leads:move_contacts",
 }
 # What a browser saves rather than shows.
-DOWNLOADS = {"leads:export_contacts"}
+DOWNLOADS = {"leads:export_contacts", "leads:export_lead"}
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,9 @@ PAGES = (
     Page("leads:leads"),
     Page("leads:duplicates"),
     Page("leads:lead", {"pk": "lead"}),
+    Page("leads:lead", {"pk": "erased"}),
+    Page("leads:erase_lead", {"pk": "lead"}),
+    Page("leads:lead_erasure", {"pk": "erased"}),
     Page("leads:merge_leads", {"pk": "lead", "other": "other_lead"}),
     Page("distribution:keys"),
     Page("distribution:create_key"),

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
+from django.urls import reverse
 
 from minicrm.roles import PERMISSIONS, Role
 
@@ -35,3 +36,9 @@ def sign_in(role: str | None = None, *, username: str = "") -> Client:
     client.user = make_user(role, username=username)
     client.force_login(client.user)
     return client
+
+
+def can_sign_in(username: str, password: str) -> bool:
+    """Whether the sign-in page takes this name with this password."""
+    response = Client().post(reverse("login"), {"username": username, "password": password})
+    return response.status_code == 302

@@ -15,10 +15,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
+
+from distribution.rate_moments import paths_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 30
@@ -37,7 +40,8 @@ def environment(**extra: str) -> dict[str, str]:
     """Return the environment for a process of the application on the test's database."""
     own = {"DATABASE_URL": database_url(), "SECRET_KEY": secrets.token_urlsafe(50)}
     # The settings of this process: the fixture has pointed DATA_DIR to a temporary folder.
-    return os.environ | own | {"DATA_DIR": str(settings.DATA_DIR), "DEBUG": "1"} | extra
+    own |= {"DATA_DIR": str(settings.DATA_DIR), "DEBUG": "1", "API_RATE_LIMIT": "off"}
+    return os.environ | own | extra
 
 
 @dataclass(frozen=True)
@@ -77,15 +81,27 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_server(*, workers: int = 2, **extra: str) -> Iterator[Server]:
-    """Run gunicorn on a free port until the end of the block; it sees what tests have committed."""
+def running_server(
+    *,
+    workers: int = 2,
+    output: IO[str] | None = None,
+    log_level: str = "warning",
+    **extra: str,
+) -> Iterator[Server]:
+    """Run gunicorn on a free port until the end of the block; it sees what tests have committed.
+
+    `output` is a file for all that it writes to its log, of which gunicorn's own has `log_level`.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    env = environment(PORT=str(port), WEB_CONCURRENCY=str(workers), **extra)
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--log-level", "warning"],
+        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--log-level", log_level],
         cwd=ROOT,
-        env=environment(PORT=str(port), WEB_CONCURRENCY=str(workers), **extra),
+        env=env,
+        stdout=output,
+        stderr=output,
     )
     try:
         _wait_until_it_answers(port, process)
@@ -93,6 +109,8 @@ def running_server(*, workers: int = 2, **extra: str) -> Iterator[Server]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+        for path in paths_of(Path(env["DATA_DIR"])):  # of a server that counts its requests
+            path.unlink(missing_ok=True)
 
 
 def _wait_until_it_answers(port: int, process: subprocess.Popen) -> None:

@@ -22,7 +22,8 @@ print(json.dumps({"NAME": db["NAME"], "HOST": db.get("HOST"), "PORT": db.get("PO
     "USER": db.get("USER"), "PASSWORD": db.get("PASSWORD"), "ENGINE": db["ENGINE"],
     "OPTIONS": db["OPTIONS"], "KEY": s.SECRET_KEY, "HOSTS": s.ALLOWED_HOSTS,
     "ORIGINS": s.CSRF_TRUSTED_ORIGINS, "LIMIT": s.API_RATE_LIMIT, "REGION": s.PHONE_REGION,
-    "HTTPS": s.SESSION_COOKIE_SECURE, "DEBUG": s.DEBUG, "DATA_DIR": str(s.DATA_DIR)}))
+    "HTTPS": s.SESSION_COOKIE_SECURE, "DEBUG": s.DEBUG, "DATA_DIR": str(s.DATA_DIR),
+    "RETENTION": s.RETENTION_DAYS}))
 """
 
 
@@ -83,6 +84,11 @@ def assert_stopped(result, name):
         ("API_RATE_LIMIT", "0/s"),
         ("API_RATE_LIMIT", "10/y"),
         ("API_RATE_LIMIT", "10"),
+        ("API_RATE_LIMIT", "10/soff"),
+        ("API_RATE_BURST", "0"),
+        ("RETENTION_DAYS", "-1"),
+        ("RETENTION_DAYS", "36501"),
+        ("RETENTION_DAYS", "a month"),
         ("ALLOWED_HOSTS", "https://crm.example.com"),
         ("ALLOWED_HOSTS", "crm.example.com:8000"),
         ("CSRF_TRUSTED_ORIGINS", "crm.example.com"),
@@ -127,7 +133,12 @@ def test_blank_values_count_as_unset(run, load):
     assert load(**dict.fromkeys(names, " ")) == without
     assert load(ALLOWED_HOSTS=" , ") == without
     assert without["HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
-    assert (without["DEBUG"], without["HTTPS"], without["LIMIT"]) == (False, False, "")
+    assert (without["DEBUG"], without["HTTPS"], without["LIMIT"]) == (False, False, "20/s")
+
+
+def test_contents_are_kept_unless_days_are_given(load):
+    kept = {text: load(RETENTION_DAYS=text)["RETENTION"] for text in ("", "0", "1", "36500")}
+    assert kept == {"": None, "0": None, "1": 1, "36500": 36_500}
 
 
 def test_right_values_arrive(load):
@@ -135,14 +146,14 @@ def test_right_values_arrive(load):
         SECRET_KEY=LONG,
         ALLOWED_HOSTS=" crm.example.com, .example.org,[2001:db8::1] ",
         CSRF_TRUSTED_ORIGINS="https://crm.example.com, https://*.example.org:8443",
-        API_RATE_LIMIT="20/s",
+        API_RATE_LIMIT="600/m",
         PHONE_REGION="gb",
         HTTPS="Yes",
         DEBUG="0",
     )
     assert loaded["HOSTS"] == ["crm.example.com", ".example.org", "[2001:db8::1]"]
     assert loaded["ORIGINS"] == ["https://crm.example.com", "https://*.example.org:8443"]
-    assert (loaded["LIMIT"], loaded["REGION"]) == ("20/s", "GB")
+    assert (loaded["LIMIT"], loaded["REGION"]) == ("600/m", "GB")
     assert (loaded["HTTPS"], loaded["DEBUG"], loaded["KEY"]) == (True, False, LONG)
 
 

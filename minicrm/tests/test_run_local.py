@@ -142,7 +142,7 @@ def signs_in(run, username, password):
     """Whether the sign-in page takes them."""
     cookies = http.cookiejar.CookieJar()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
-    page = f"http://127.0.0.1:{run.port}/admin/login/"
+    page = f"http://127.0.0.1:{run.port}/accounts/login/"
     opener.open(page, timeout=30).read()
     token = next(cookie.value for cookie in cookies if cookie.name == "csrftoken")
     form = {"username": username, "password": password, "csrfmiddlewaretoken": token}

@@ -54,6 +54,7 @@ def create_world(*, contacts: int, awkward: bool, seed: int = 7) -> dict[str, An
         **by_status,
         **_create_jobs(manager),
         **_create_duplicates(source.pk),
+        "erased": _create_erased(source.pk),
         "token": token,
         "key": key.pk,
         "source": source.pk,
@@ -123,6 +124,27 @@ def _create_duplicates(source_id: int) -> dict[str, int]:
         register_contact(ContactRequest(source_id=source_id, **keys), actor=ACTOR)
     conflict = LeadConflict.objects.latest("pk")
     return {"lead": conflict.lead_id, "other_lead": conflict.other_lead_id}
+
+
+def _create_erased(source_id: int) -> int:
+    """Create two leads, merge them, and erase the person; return the number."""
+    from leads.models import Contact
+    from leads.services import (
+        ContactRequest,
+        close_contact,
+        erase_lead,
+        merge_leads,
+        register_contact,
+    )
+
+    for keys in ({"external_id": "demo-gone"}, {"email": "demo.gone@example.com"}):
+        request = ContactRequest(source_id, message="Demo", payload={"demo": 1}, **keys)
+        register_contact(request, actor=ACTOR)
+    other, contact = Contact.objects.order_by("-pk")[:2]
+    close_contact(contact.pk, actor=ACTOR, reason="Demo: done")
+    merge_leads(into_id=contact.lead_id, lead_id=other.lead_id, actor=ACTOR)
+    erase_lead(contact.lead_id, reason="Demo: request 7", actor=ACTOR)
+    return int(contact.lead_id)
 
 
 def create_crowd() -> dict[str, Any]:

@@ -27,15 +27,18 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site(kind: str, folder: Path, static: Path) -> Iterator[Site]:
+def running_site(kind: str, folder: Path, static: Path | None) -> Iterator[Site]:
     """Run a server on a new world of this kind (`minicrm.tests.world`) until the end of the block.
 
     Settings are those of real life: no DEBUG, static files collected and compressed, in `static`.
+    Without it the server has DEBUG on, and all static files, those of the admin too.
     """
-    collect_static_files(static)
-    (folder / "static").symlink_to(static)
+    if static is not None:
+        collect_static_files(static)
+        (folder / "static").symlink_to(static)
     with _new_database(folder / "world.sqlite3") as url:
-        own = {"DATABASE_URL": url, "DATA_DIR": str(folder), "DEBUG": "0"}
+        own = {"DATABASE_URL": url, "DATA_DIR": str(folder)}
+        own["DEBUG"] = "0" if static else "1"
         own["SECRET_KEY"] = secrets.token_urlsafe(50)  # one for both: sessions are signed with it
         prepared = _run("-m", "minicrm.tests.world", kind, **own)
         with running_server(workers=1, **own) as server:
