@@ -84,7 +84,13 @@ def pre_fork(server: Arbiter, worker: Worker) -> None:
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Tell the worker its place before it loads the application."""
+    """Tell the worker its place before it loads the application, and let it end until then.
+
+    A worker that has just been made has its parent's handlers, in which a signal is lost: told to
+    stop at that moment it would go on, until the parent kills it half a minute later.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda *_: os._exit(0))
     if settings.METRICS_TOKEN:
         worker_files.settle(worker)
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import psycopg
 from django.db import connection
-from psycopg import sql
 
+from minicrm.tests.databases import new_database
 from minicrm.tests.server import Server, database_url
 
 
@@ -137,15 +136,9 @@ def fresh_database(folder: Path, name: str = "restored") -> Iterator[str]:
     if connection.vendor == "sqlite":
         yield f"sqlite:///{folder / name}.sqlite3"
         return
-    url = database_url()
     own = f"{connection.settings_dict['NAME']}_{name}"
-    with psycopg.connect(url, autocommit=True) as link:
-        link.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(own)))
-        try:
-            yield url.rpartition("/")[0] + f"/{own}"
-        finally:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(own))
-            link.execute(drop)
+    with new_database(database_url(), own) as url:
+        yield url
 
 
 def moment(text: str) -> float:

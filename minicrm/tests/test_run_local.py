@@ -20,10 +20,10 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from minicrm.local_access import FILE_NAME, LocalAccess, keep_access, read_access
+from minicrm.tests.databases import new_database
 from minicrm.tests.server import ROOT
 
 pytestmark = pytest.mark.slow_on_postgresql
@@ -48,12 +48,8 @@ def environment(tmp_path):
     if not url.startswith("postgres"):
         yield own
         return
-    name = f"run_local_{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        address = urllib.parse.urlsplit(url)._replace(path=f"/{name}").geturl()
+    with new_database(url, f"run_local_{secrets.token_hex(4)}") as address:
         yield own | {"DATABASE_URL": address, "SECRET_KEY": secrets.token_urlsafe(50)}
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class Run:
@@ -317,6 +313,28 @@ class TestGunicorn:
                 assert json.load(response) == {"status": "ok"}
         finally:
             assert run.stop() == 0
+
+
+SLOW_TO_BEGIN = """
+import runpy, time
+globals().update(runpy.run_path("gunicorn.conf.py"))
+ours = post_fork
+def post_fork(server, worker):
+    ours(server, worker)
+    time.sleep(300)
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_told_to_stop_before_it_has_begun_does_so(environment, tmp_path):
+    config = tmp_path / "slow.conf.py"
+    config.write_text(SLOW_TO_BEGIN)
+    run = Run(environment, free_port(), sys.executable, "-m", "gunicorn", "-c", str(config))
+    give_up_at = time.monotonic() + START_SECONDS
+    while "Booting worker" not in run.said and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    time.sleep(0.5)  # it sleeps in `post_fork` now, or will
+    assert run.stop() == 0
 
 
 QUIT_WHILE_STARTING_A_THREAD = """

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from django.db import connection
-from psycopg import sql
 
+from minicrm.tests.databases import new_database
 from minicrm.tests.server import ROOT, database_url, environment, running_server
 
 
@@ -74,11 +73,5 @@ def _new_database(file: Path) -> Iterator[str]:
     if connection.vendor == "sqlite":
         yield f"sqlite:///{file}"
         return
-    name = f"browser_{secrets.token_hex(6)}"
-    server_url = database_url().rpartition("/")[0]
-    with psycopg.connect(f"{server_url}/postgres", autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield f"{server_url}/{name}"
-        finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with new_database(database_url(), f"browser_{secrets.token_hex(6)}") as url:
+        yield url
