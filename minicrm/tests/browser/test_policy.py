@@ -46,6 +46,7 @@ def look(chromium, whole_site, browser_thread, output_path, visit):
 
 
 @thorough
+@pytest.mark.any_database
 def test_the_admins_pages_keep_to_it(look):
     page = look("administrator", None)
     for path in ADMIN_PAGES:
@@ -54,6 +55,7 @@ def test_the_admins_pages_keep_to_it(look):
 
 
 @thorough
+@pytest.mark.any_database
 def test_the_admins_forms_keep_to_it(look):
     page = look("administrator", f"/admin/auth/user/{look.world['user']}/change/")
     page.locator("#id_user_permissions_filter_from, #id_user_permissions_input").first.fill("view")
@@ -74,6 +76,7 @@ def test_the_admins_forms_keep_to_it(look):
 
 
 @thorough
+@pytest.mark.any_database
 def test_the_admins_lists_are_filtered_and_marked(look):
     page = look("administrator", "/admin/leads/contact/")
     page.locator("#action-toggle").check()
@@ -87,6 +90,7 @@ def test_the_admins_lists_are_filtered_and_marked(look):
 
 
 @thorough
+@pytest.mark.any_database
 def test_the_apis_documentation_keeps_to_it(look):
     page = look(None, "/api/v1/docs")
 
