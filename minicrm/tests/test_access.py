@@ -82,6 +82,7 @@ def test_everybody_gets_in_where_the_tables_say(caller):
 
 @pytest.mark.slow
 @pytest.mark.thorough
+@pytest.mark.any_database
 @pytest.mark.parametrize("caller", CALLERS)
 def test_no_method_gets_around_the_tables(caller):
     wrong, cells = walk(caller, lambda address, caller: METHODS)
