@@ -10,7 +10,7 @@ from django.db.models import Q
 from distribution.models import Operator
 from distribution.services import update_operator
 from distribution.tests.factories import WeightFactory
-from distribution.tests.interleaving import Worker, interleave
+from distribution.tests.interleaving import interleave
 from leads.models import Assignment, Contact, Lead, LeadConflict
 from leads.services import (
     ContactRequest,
@@ -25,7 +25,6 @@ from leads.services import (
     rename_lead,
     reopen_contact,
     suspect_again,
-    waiting,
 )
 from leads.services.identification import Owners
 from leads.tests.checks import assert_promises_kept
@@ -146,16 +145,6 @@ IN_CI = [
 MET = {*EVERYDAY, *IN_CI}
 REST = set(JOBS) - MET if os.environ.get("INTERLEAVINGS") == "all" else ()
 CHOSEN = [*EVERYDAY, *(pytest.param(one, marks=pytest.mark.thorough) for one in [*IN_CI, *REST])]
-
-
-@pytest.fixture
-def workers(monkeypatch):
-    """Two workers; and a queue that is handed out contact by contact, so that they can mix."""
-    monkeypatch.setattr(waiting, "BATCH", 1)
-    crew = Worker("the first"), Worker("the second")
-    yield crew
-    for worker in crew:
-        worker.close()
 
 
 def assert_sound(people, outcomes, name):

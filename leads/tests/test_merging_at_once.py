@@ -10,7 +10,7 @@ from django.db import transaction
 from distribution.models import Operator
 from distribution.services import update_operator
 from distribution.tests.factories import WeightFactory
-from distribution.tests.interleaving import Worker, interleave
+from distribution.tests.interleaving import interleave
 from leads.models import Contact, Lead, LeadConflict
 from leads.services import (
     ContactRequest,
@@ -21,7 +21,6 @@ from leads.services import (
     merging,
     register_contact,
     tell_apart,
-    waiting,
 )
 from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import WaitingContactFactory
@@ -93,16 +92,6 @@ JOBS = {
     "a close": lambda people: partial(close_contact, people.contacts[2], actor="test"),
 }
 MERGES = [name for name in JOBS if name.startswith("merge")]
-
-
-@pytest.fixture
-def workers(monkeypatch):
-    """Two workers; and a queue that is handed out contact by contact, so that they can mix."""
-    monkeypatch.setattr(waiting, "BATCH", 1)
-    crew = Worker("the first"), Worker("the second")
-    yield crew
-    for worker in crew:
-        worker.close()
 
 
 def assert_sound(people, outcomes, arrivals):
