@@ -73,6 +73,7 @@ def _database() -> dict[str, Any]:
             "DATABASE_URL must be sqlite:////full/path.sqlite3 or"
             " postgres://user:password@host:5432/name."
         )
+    config["ENGINE"] = f"minicrm.databases.{engine}"
     config["CONN_MAX_AGE"] = env.read_int("DB_CONN_MAX_AGE", default=600)
     config["CONN_HEALTH_CHECKS"] = True
     options = config.setdefault("OPTIONS", {})
@@ -100,6 +101,7 @@ def _database() -> dict[str, Any]:
             config["DISABLE_SERVER_SIDE_CURSORS"] = True
             options["prepare_threshold"] = None
         else:
+            options.setdefault("prepare_threshold", 5)  # for `hot_cursor`
             options.setdefault(
                 "options",
                 f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}",
@@ -136,20 +138,20 @@ MIDDLEWARE = [
     "minicrm.metrics.request_times.RequestTimesMiddleware",  # with METRICS_TOKEN
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
     "minicrm.security_headers.SecurityHeadersMiddleware",
     "minicrm.middleware.ApiBoundaryMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "minicrm.failures.SqliteFileMiddleware",
+    "leads.overview.polls.PollMiddleware",
     "minicrm.middleware.PageGZipMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "minicrm.middleware.PageSessionMiddleware",
+    "minicrm.middleware.PageLocaleMiddleware",
     "minicrm.middleware.PageCommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "minicrm.middleware.PageAuthenticationMiddleware",
     "minicrm.middleware.PageLoginRequiredMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
+    "minicrm.middleware.PageMessageMiddleware",
+    "minicrm.middleware.PageHtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

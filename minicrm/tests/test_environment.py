@@ -163,7 +163,7 @@ def test_right_values_arrive(load):
 def test_sqlite_in_the_data_folder_by_default(load, tmp_path):
     loaded = load()
     assert loaded["NAME"] == str(tmp_path / "minicrm.sqlite3")
-    assert loaded["ENGINE"] == "django.db.backends.sqlite3"
+    assert loaded["ENGINE"] == "minicrm.databases.sqlite3"
     assert loaded["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
 
 
@@ -179,7 +179,7 @@ def test_postgresql_with_its_timeouts(load, scheme):
     loaded = load(
         SECRET_KEY=LONG, DATABASE_URL=url, DB_LOCK_TIMEOUT_MS="100", DB_STATEMENT_TIMEOUT_MS="200"
     )
-    assert loaded["ENGINE"] == "django.db.backends.postgresql"
+    assert loaded["ENGINE"] == "minicrm.databases.postgresql"
     assert (loaded["USER"], loaded["PASSWORD"]) == ("us@er", "p/w#")
     assert (loaded["HOST"], loaded["PORT"], loaded["NAME"]) == ("db.example.com", 5433, "crm")
     assert loaded["OPTIONS"]["sslmode"] == "require"

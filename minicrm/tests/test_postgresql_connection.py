@@ -1,0 +1,75 @@
+"""What our connections to PostgreSQL do otherwise than Django's."""
+
+import pytest
+from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+from minicrm.hot_cursor import hot_cursor
+from minicrm.tests.failing import end_connection
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def questions(monkeypatch):
+    """Return a list that grows with each `SELECT 1` of Django's own check."""
+    asked, check = [], DatabaseWrapper.is_usable
+
+    def counted(self):
+        asked.append(1)
+        return check(self)
+
+    monkeypatch.setattr(DatabaseWrapper, "is_usable", counted)
+    connection.ensure_connection()
+    yield asked
+    connection.close()
+
+
+def test_a_sound_connection_is_not_asked(questions):
+    assert connection.is_usable()
+    assert questions == []
+
+
+def test_a_connection_that_the_server_has_ended_is_noticed(questions):
+    end_connection()
+    assert not connection.is_usable()
+    assert questions == [1]
+    assert not connection.is_usable()  # closed on our side, too, by then
+
+
+def test_after_an_error_it_is_asked(questions):
+    connection.errors_occurred = True
+    assert connection.is_usable()
+    assert questions == [1]
+
+
+def test_a_lost_connection_is_replaced_before_the_first_query(questions):
+    end_connection()
+    connection.health_check_done = False  # as at the begin of each request
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+
+
+def test_a_hot_statement_is_prepared():
+    for number in range(10):
+        with hot_cursor() as cursor:
+            cursor.execute("SELECT %s::int + 1", [number])
+            assert cursor.fetchone() == (number + 1,)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%+ 1'")
+        assert cursor.fetchone() == (1,)
+    connection.close()
+
+
+def test_behind_a_pooler_it_is_not(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", None)
+    connection.close()
+    statement = "SELECT %s::int + 2"
+    for number in range(10):
+        with hot_cursor() as cursor:
+            cursor.execute(statement, [number])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (0,)
+    connection.close()
