@@ -8,12 +8,11 @@ below the sum, so there is no rounding.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, islice
 from random import Random
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 LISTED_CANDIDATES = 50  # a decision lists at most so many of each kind, and counts the rest
 
@@ -28,9 +27,11 @@ class Reason(StrEnum):
     FREED_MEANWHILE = "freed_meanwhile"  # became free only after the choice had begun
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An operator as seen for one source at one moment. `load` and `limit` count contacts."""
+class Candidate(NamedTuple):
+    """An operator as seen for one source at one moment. `load` and `limit` count contacts.
+
+    A tuple: a source may have a thousand, and each arrival looks at them all.
+    """
 
     operator_id: int
     weight: int
@@ -51,7 +52,8 @@ class Candidate:
 
 def available(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates that can take a contact, in the order given."""
-    return [candidate for candidate in candidates if candidate.reason() is None]
+    # What `reason` says, in one expression: an arrival asks it of a thousand operators.
+    return [one for one in candidates if one.is_active and one.weight > 0 and one.load < one.limit]
 
 
 def pick(candidates: Sequence[Candidate], rng: Random) -> Candidate:
@@ -78,30 +80,53 @@ def explain(
     `candidates` are all operators of the source as they were read, `missed` names those who look
     free but could not be had, by operator id. Nobody `chosen` is the record of why it waits.
     """
-    could: list[Candidate] = []
-    left_out: list[tuple[Candidate, Reason]] = []
-    for candidate in candidates:
-        reason = candidate.reason() or missed.get(candidate.operator_id)
-        if reason is None:
-            could.append(candidate)
-        else:
-            left_out.append((candidate, reason))
-    chosen_id = chosen.operator_id if chosen else None
-    # The chosen one is listed in any case, however many there are.
-    could.sort(key=lambda candidate: candidate.operator_id != chosen_id)
+    could = [one for one in available(candidates) if one.operator_id not in missed]
+    left_out = _left_out(candidates, missed) if len(could) < len(candidates) else []
+    listed = could[:LISTED_CANDIDATES]
+    if chosen is not None:  # is listed in any case, and first, however many there are
+        others = (one for one in could if one.operator_id != chosen.operator_id)
+        listed = [chosen, *islice(others, LISTED_CANDIDATES - 1)]
+    return decision_record(
+        method=method,
+        actor=actor,
+        chosen=chosen,
+        available_count=len(could),
+        total_weight=sum([one.weight for one in could]),
+        listed=listed,
+        left_out_count=Counter([reason.value for _, reason in left_out]),
+        left_out=left_out[:LISTED_CANDIDATES],
+    )
+
+
+def decision_record(
+    *,
+    method: str,
+    actor: str,
+    chosen: Candidate | None,
+    available_count: int,
+    total_weight: int,
+    listed: Sequence[Candidate],
+    left_out_count: Mapping[str, int],
+    left_out: Sequence[tuple[Candidate, Reason]],
+) -> dict[str, Any]:
+    """Return a decision record as it is stored, of candidates and left-out ones already chosen."""
     return {
         "method": method,
         "by": actor,
-        "operator_id": chosen_id,
-        "available_count": len(could),
-        "total_weight": sum(candidate.weight for candidate in could),
-        "candidates": [_facts(candidate) for candidate in could[:LISTED_CANDIDATES]],
-        "left_out_count": dict(Counter(reason.value for _, reason in left_out)),
-        "left_out": [
-            _facts(candidate) | {"reason": reason.value}
-            for candidate, reason in left_out[:LISTED_CANDIDATES]
-        ],
+        "operator_id": chosen.operator_id if chosen else None,
+        "available_count": available_count,
+        "total_weight": total_weight,
+        "candidates": [_facts(one) for one in listed],
+        "left_out_count": dict(left_out_count),
+        "left_out": [_facts(one) | {"reason": reason.value} for one, reason in left_out],
     }
+
+
+def _left_out(
+    candidates: Sequence[Candidate], missed: Mapping[int, Reason]
+) -> list[tuple[Candidate, Reason]]:
+    reasons = ((one, one.reason() or missed.get(one.operator_id)) for one in candidates)
+    return [(one, reason) for one, reason in reasons if reason is not None]
 
 
 def _facts(candidate: Candidate) -> dict[str, Any]:

@@ -1,33 +1,61 @@
 """Choosing an operator for a contact and taking a place with them, never over the limit."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from random import Random, SystemRandom
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection
 
 from distribution import selection
-from distribution.models import Operator, OperatorSourceWeight
+from distribution.models import OperatorSourceWeight
 from distribution.selection import Candidate, Reason
+from distribution.services import place_sql
 from distribution.services.locks import lock_source
+from distribution.services.many_operators import draw_among_many, note_size
+from distribution.services.sources import source_not_found
+from minicrm.transactions import RunAgain
 
 # Drawn from the operating system: it has no state that forked workers could share.
 SYSTEM_RANDOM = SystemRandom()
 
+NEAR = 3  # free places; that so many go to others between a look and a claim is rare
+# Takes a place with an operator, given the decision record too; the operator's name, or None.
+Take = Callable[[int, dict[str, Any]], str | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A place taken with an operator, or None when nobody has one, and the record of the choice."""
+    """A place taken with an operator, or None when nobody has one, and the record of the choice.
+
+    `operator_name` is there for who was drawn for an arrival, whose answer tells it.
+    """
 
     operator_id: int | None
     decision: dict[str, Any]
+    operator_name: str | None = None
 
     @property
     def method(self) -> str:
         """Who or what decided, or "queued"."""
         return str(self.decision["method"])
+
+
+def take_place(operator_id: int, decision: dict[str, Any]) -> str | None:
+    """Take a place, and nothing else."""
+    return place_sql.take_place(operator_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is asked: for whom, by whom, and with what luck."""
+
+    source_id: int
+    actor: str
+    last_operator_id: int | None
+    rng: Random
+    take: Take
 
 
 def claim_operator(
@@ -36,59 +64,89 @@ def claim_operator(
     actor: str,
     last_operator_id: int | None = None,
     rng: Random = SYSTEM_RANDOM,
+    candidates: list[Candidate] | None = None,
+    take: Take = take_place,
 ) -> Claim:
     """Choose an operator for one contact of a source and take a place with them.
 
-    Runs inside the caller's transaction, in which the caller stores the contact. A reopened contact
-    goes to its last operator if they are available. A claim without an operator means that nobody
-    can take it and it waits: then the source's row stays locked until the commit, so that no place
-    can be freed unseen between this look and the contact's joining the queue.
+    Runs inside the caller's transaction, in which the caller stores the contact: afterwards, or in
+    the statement that takes the place, which `take` sends. `candidates` are those of the source, if
+    the caller has just read them. A reopened contact goes to its last operator if they are
+    available. A claim without an operator means that nobody can take it and it
+    waits: then the source's row stays locked until the commit, so that no place can be freed unseen
+    between this look and the contact's joining the queue. Raises NotFound for an unknown source.
     """
-    claim = _try_to_claim(source_id, actor, last_operator_id, rng)
+    choice = Choice(source_id, actor, last_operator_id, rng, take)
+    claim = _claim_among(candidates, choice) if candidates else _try_to_claim(choice)
     if claim.operator_id is not None:
         return claim
     source = lock_source(source_id)
-    claim = _try_to_claim(source_id, actor, last_operator_id, rng)
+    claim = _try_to_claim(choice)
     if not source.is_active:
         claim.decision["source_inactive"] = True
     return claim
 
 
-def _try_to_claim(source_id: int, actor: str, last_operator_id: int | None, rng: Random) -> Claim:
+def _try_to_claim(choice: Choice) -> Claim:
+    """Read who can take a contact at this moment, and claim one of them."""
+    if claim := _claim_among_many(choice):
+        return claim
+    candidates = place_sql.read_candidates(choice.source_id)
+    if candidates is None:
+        raise source_not_found(choice.source_id, field="source_id")
+    return _claim_among(candidates, choice)
+
+
+def _claim_among_many(choice: Choice) -> Claim | None:
+    """Try the short way for sources with many operators, which mostly is enough."""
+    if choice.last_operator_id is not None:
+        return None
+    drawn = draw_among_many(choice.source_id, actor=choice.actor, rng=choice.rng)
+    return drawn and _claimed(choice, drawn.chosen, drawn.decision)
+
+
+def _claim_among(candidates: list[Candidate], choice: Choice) -> Claim:
     """Draw among those who can take a contact until one of them still has a place."""
-    candidates = candidates_of([source_id]).get(source_id, [])
+    note_size(choice.source_id, len(candidates))
     left = selection.available(candidates)
+    explain = partial(selection.explain, candidates, actor=choice.actor)
     missed: dict[int, Reason] = {}
     while left:
-        last = [candidate for candidate in left if candidate.operator_id == last_operator_id]
-        chosen = last[0] if last else selection.pick(left, rng)
-        if _claim(chosen.operator_id):
-            method = "reopening" if last else "weighted_random"
-            decision = selection.explain(
-                candidates, method=method, actor=actor, chosen=chosen, missed=missed
-            )
-            return Claim(chosen.operator_id, decision)
+        last = [one for one in left if one.operator_id == choice.last_operator_id]
+        chosen = last[0] if last else selection.pick(left, choice.rng)
+        method = "reopening" if last else "weighted_random"
+        decision = explain(method=method, chosen=chosen, missed=missed)
+        if claim := _claimed(choice, chosen, decision):
+            return claim
         missed[chosen.operator_id] = Reason.TAKEN
         left.remove(chosen)
-    decision = selection.explain(
-        candidates, method="queued", actor=actor, chosen=None, missed=missed
-    )
-    return Claim(None, decision)
+    return Claim(None, explain(method="queued", chosen=None, missed=missed))
 
 
-def _claim(operator_id: int) -> bool:
-    """Take one place with an operator if they are active and below the limit at this very moment.
+def _claimed(choice: Choice, chosen: Candidate, decision: dict[str, Any]) -> Claim | None:
+    name = _taken(chosen, partial(choice.take, chosen.operator_id, decision))
+    return None if name is None else Claim(chosen.operator_id, decision, name)
 
-    The savepoint gives the row back after a vain try: PostgreSQL keeps a row locked that it
-    waited for and then found not to match, and holding it while asking for the source's row would
-    be against the lock order.
+
+def _taken(chosen: Candidate, take: Callable[[], str | None]) -> str | None:
+    """Try to take a place with an operator; a vain try leaves no lock behind.
+
+    PostgreSQL keeps a row locked that it waited for and then found not to match; holding it while
+    asking for another operator, or for the source's row, would be against the lock order. Where a
+    place can well be lost, a savepoint gives the row back. It costs a question to the database; far
+    from the limit everything is run again instead. Nobody releases it: it ends with the
+    transaction.
     """
-    with transaction.atomic():
-        free = Operator.objects.free().filter(pk=operator_id)
-        if free.update(current_load=F("current_load") + 1):
-            return True
-        transaction.set_rollback(True)
-    return False
+    has_row_locks = connection.vendor == "postgresql"
+    if has_row_locks and chosen.limit - chosen.load <= NEAR:
+        with connection.cursor() as cursor:
+            cursor.execute("SAVEPOINT place")
+            if (name := take()) is None:
+                cursor.execute("ROLLBACK TO SAVEPOINT place")
+        return name
+    if (name := take()) is None and has_row_locks:
+        raise RunAgain("an operator with free places was switched off, or got many at once")
+    return name
 
 
 def candidates_of(source_ids: Collection[int]) -> dict[int, list[Candidate]]:

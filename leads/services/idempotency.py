@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import OperationalError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from leads.models import IdempotencyRecord
+from leads.services import arrival_sql
 from minicrm.errors import Busy, Conflict
 from minicrm.transactions import LOCK_NOT_AVAILABLE, RunAgain, retried, sqlstate
 
@@ -71,18 +72,18 @@ def begin(*, scope: str, key: str, digest: str) -> IdempotencyRecord:
     stood for another request.
     """
     try:
-        with transaction.atomic():
-            return IdempotencyRecord.objects.create(scope=scope, key=key, digest=digest)
-    except IntegrityError:
-        record = find(scope=scope, key=key)
-        if record is None:
-            raise RunAgain("the earlier record has just been forgotten") from None
+        record = arrival_sql.insert_record(scope=scope, key=key, digest=digest)
     except OperationalError as error:
         if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
         raise Busy(
             "idempotency_key_in_use", "A request with this Idempotency-Key is still under way."
         ) from error
+    if record is not None:
+        return record
+    record = find(scope=scope, key=key)
+    if record is None:
+        raise RunAgain("the earlier record has just been forgotten")
     if record.digest not in (digest, FORGOTTEN):
         raise Conflict(
             "idempotency_key_reused",
@@ -94,7 +95,7 @@ def begin(*, scope: str, key: str, digest: str) -> IdempotencyRecord:
 def finish(record: IdempotencyRecord, response: dict[str, Any]) -> None:
     """Keep the answer, in the transaction that it tells of."""
     record.response = response
-    record.save(update_fields=["response"])
+    arrival_sql.keep_response(record)
 
 
 def forget_contents(contact_ids: Collection[int]) -> None:

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from leads.identity import LeadKeys
 from leads.models import Lead, LeadConflict
-from leads.services.lead_rows import insert_lead
+from leads.services.arrival_sql import find_lead, insert_lead
 
 MAX_TRIES = 5
 
@@ -58,6 +58,16 @@ def identify_lead(keys: LeadKeys, *, name: str = "") -> Identified:
     lead: that is recorded as a conflict for a supervisor. Never checks and then inserts: it
     inserts, and when the database says that somebody was faster, reads again.
     """
+    if lead := insert_lead(keys, name=name):
+        return Identified(lead, is_new=True)
+    return identify_known_lead(keys, name=name)
+
+
+def identify_known_lead(keys: LeadKeys, *, name: str = "") -> Identified:
+    """Do the same where to insert a new lead was in vain."""
+    # Mostly there is nothing new about a known lead.
+    if lead := find_lead(keys, name=name):
+        return Identified(lead, is_new=False)
     roots: set[int] = set()
     for _ in range(MAX_TRIES):
         try:

@@ -1,44 +1,13 @@
-"""The rows of leads and their contacts: inserting, reading, locking and refusing them."""
+"""The rows of leads and their contacts: reading, locking and refusing them."""
 
 from collections.abc import Collection
 
-from django.db import connection
 from django.db.models import Q
-from django.utils import timezone
 
 from distribution.services.locks import lock_sources
-from leads.identity import LeadKeys
 from leads.models import Contact, Lead
 from minicrm.errors import Conflict, Invalid, NotFound, ServiceError
 from minicrm.transactions import RunAgain
-
-# Unlike a plain INSERT it waits for others before any of its own keys is in an index. A plain one
-# puts in the e-mail and then waits for who changes the owner of the phone, while that one waits
-# for the e-mail.
-INSERT = """
-    INSERT INTO leads_lead (external_id, email, phone, name, created_at)
-    VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id
-"""
-
-
-def insert_lead(keys: LeadKeys, *, name: str) -> Lead | None:
-    """Create a lead with these keys, or return None when one of them belongs to somebody."""
-    lead = Lead(
-        external_id=keys.external_id,
-        email=keys.email,
-        phone=keys.phone,
-        name=name,
-        created_at=timezone.now(),
-    )
-    moment = connection.ops.adapt_datetimefield_value(lead.created_at)
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT, [lead.external_id, lead.email, lead.phone, lead.name, moment])
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    lead.pk = row[0]
-    lead._state.adding = False
-    return lead
 
 
 def check_pair(lead_id: int, other_id: int) -> None:

@@ -5,17 +5,23 @@ from random import Random
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
-from distribution.models import Operator, Source
-from distribution.services import claim_operator
+from distribution.selection import Candidate
+from distribution.services import Claim, claim_operator
 from distribution.services.assignment import SYSTEM_RANDOM
-from distribution.services.sources import source_not_found
+from distribution.services.many_operators import has_many
 from leads.identity import BadKey, LeadKeys, normalise_keys
-from leads.models import Contact
+from leads.models import Contact, Lead
+from leads.services.arrival_sql import (
+    NewContact,
+    insert_lead_and_look,
+    insert_waiting,
+    insert_with_place,
+)
 from leads.services.idempotency import Once, run_once
-from leads.services.identification import identify_lead
-from leads.services.periods import begin_periods
+from leads.services.identification import identify_known_lead, identify_lead
 from minicrm.errors import Invalid
 from minicrm.transactions import retried
 
@@ -57,9 +63,8 @@ def register_contact(
     keys = checked_keys(external_id=request.external_id, email=request.email, phone=request.phone)
     if not keys.present():
         raise Invalid("lead_key_required", "Give at least one of external_id, email, phone.")
-    receipt, replayed = run_once(
-        once, asdict(request), lambda: _store(request, keys, actor=actor, rng=rng)
-    )
+    given = asdict(request) if once else None
+    receipt, replayed = run_once(once, given, lambda: _store(request, keys, actor=actor, rng=rng))
     return Registration(receipt, replayed)
 
 
@@ -77,42 +82,61 @@ def checked_keys(
 
 def _store(request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random) -> dict[str, Any]:
     """Write the lead, the place taken, the contact and its assignment; return the receipt."""
-    if not Source.objects.filter(pk=request.source_id).exists():
-        raise source_not_found(request.source_id, field="source_id")
     received_at = timezone.now()
-    lead = identify_lead(keys, name=request.name).lead
-    claim = claim_operator(source_id=request.source_id, actor=actor, rng=rng)
-    taken = claim.operator_id is not None
-    now = timezone.now()
+    lead, candidates = _lead_and_candidates(keys, request)
     supplied = {"external_id": request.external_id, "email": request.email, "phone": request.phone}
-    contact = Contact.objects.create(
-        lead=lead,
+    contact = NewContact(
+        lead_id=lead.pk,
         source_id=request.source_id,
-        operator_id=claim.operator_id,
-        status=Contact.Status.ASSIGNED if taken else Contact.Status.WAITING,
         supplied={key: value for key, value in supplied.items() if value is not None},
         name=request.name,
         message=request.message,
         payload=request.payload,
         created_at=received_at,
-        assigned_at=now if taken else None,
+        assigned_at=timezone.now(),
     )
-    begin_periods([(contact.pk, claim)], now=now)
-    return receipt_of(contact)
+    contact_id = 0
+
+    def take_and_store(operator_id: int, decision: dict[str, Any]) -> str | None:
+        nonlocal contact_id
+        stored = insert_with_place(contact, operator_id, decision)
+        if stored is None:
+            return None
+        contact_id, name = stored
+        return name
+
+    claim = claim_operator(
+        source_id=request.source_id,
+        actor=actor,
+        rng=rng,
+        candidates=candidates,
+        take=take_and_store,
+    )
+    if claim.operator_id is None:
+        contact_id = insert_waiting(contact, claim.decision)
+    return receipt_of(contact_id, contact, claim)
 
 
-def receipt_of(contact: Contact) -> dict[str, Any]:
+def _lead_and_candidates(
+    keys: LeadKeys, request: ContactRequest
+) -> tuple[Lead, list[Candidate] | None]:
+    """Return the contact's lead; and the source's operators, where it costs nothing to ask."""
+    if connection.vendor != "postgresql" or has_many(request.source_id):
+        return identify_lead(keys, name=request.name).lead, None
+    lead, candidates = insert_lead_and_look(keys, name=request.name, source_id=request.source_id)
+    return lead or identify_known_lead(keys, name=request.name).lead, candidates
+
+
+def receipt_of(contact_id: int, contact: NewContact, claim: Claim) -> dict[str, Any]:
     """Return what the API answers about a contact just stored, as JSON values."""
-    operator_name = None
-    if contact.operator_id is not None:
-        operator_name = Operator.objects.values_list("name", flat=True).get(pk=contact.operator_id)
+    taken = claim.operator_id is not None
     return {
-        "id": contact.pk,
+        "id": contact_id,
         "lead_id": contact.lead_id,
         "source_id": contact.source_id,
-        "operator_id": contact.operator_id,
-        "operator": operator_name,
-        "status": str(contact.status),
+        "operator_id": claim.operator_id,
+        "operator": claim.operator_name,
+        "status": str(Contact.Status.ASSIGNED if taken else Contact.Status.WAITING),
         "created_at": contact.created_at.isoformat(),
-        "assigned_at": contact.assigned_at.isoformat() if contact.assigned_at else None,
+        "assigned_at": contact.assigned_at.isoformat() if taken else None,
     }

@@ -1,18 +1,20 @@
 """Promises under simultaneous requests: real connections, one per thread, on a real database."""
 
+import contextlib
 import subprocess
 import sys
 import unicodedata
 from functools import partial
+from random import Random
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from distribution.models import Operator, OperatorSourceWeight
 from distribution.services import add_weight, update_operator
 from distribution.tests.concurrency import run_together
 from distribution.tests.factories import OperatorFactory, SourceFactory, WeightFactory, make_key
-from leads.models import Contact, IdempotencyRecord, Lead
+from leads.models import Assignment, Contact, IdempotencyRecord, Lead
 from leads.services import ContactRequest, register_contact
 from leads.services.registration import Once
 from leads.tests.checks import assert_promises_kept
@@ -126,10 +128,9 @@ def test_ten_equal_posts_at_once_are_one_contact_with_ten_equal_answers():
 CRASH = """
 import os, django
 django.setup()
-from leads.models import Assignment
-from leads.services import ContactRequest, register_contact
+from leads.services import ContactRequest, arrival_sql, register_contact
 from leads.services.registration import Once
-Assignment.objects.bulk_create = lambda *args: os._exit(9)  # killed before the last statement
+arrival_sql.keep_response = lambda record: os._exit(9)  # killed before the last statement
 request = ContactRequest(source_id=int(os.environ["SOURCE_ID"]), external_id="one")
 register_contact(request, actor="test", once=Once(scope="test", key="key"))
 """
@@ -206,4 +207,34 @@ def test_500_posts_over_http_fill_the_limits_and_the_rest_waits():
     assert (statuses.count("assigned"), statuses.count("waiting")) == (100, 400)
     stored = Contact.objects.values_list("pk", "status")
     assert set(stored) == {(answer["body"]["id"], answer["body"]["status"]) for answer in answers}
+    assert_promises_kept()
+
+
+class ThenSwitchedOff(Random):
+    """At the first draw somebody switches off whoever is drawn, in a transaction of their own."""
+
+    def __init__(self, operator):
+        super().__init__(1)
+        self.operator = operator
+
+    def randrange(self, bound):
+        operator, self.operator = self.operator, None
+        if operator is None:
+            return super().randrange(bound)
+        with contextlib.closing(connections["default"].copy()) as other, other.cursor() as cursor:
+            cursor.execute(
+                "UPDATE distribution_operator SET is_active = FALSE WHERE id = %s", [operator.pk]
+            )
+        return 0
+
+
+@pytest.mark.postgresql
+def test_an_operator_switched_off_at_the_draw_has_it_all_run_again():
+    """There is no savepoint to go back to: nobody loses a place so far from the limit."""
+    first = WeightFactory(operator__max_load=1_000)
+    second = WeightFactory(source=first.source, operator__max_load=1_000)
+    request = ContactRequest(source_id=first.source_id, external_id="one")
+    receipt = register_contact(request, actor="test", rng=ThenSwitchedOff(first.operator)).receipt
+    assert receipt["operator_id"] == second.operator_id
+    assert Contact.objects.count() == Lead.objects.count() == Assignment.objects.count() == 1
     assert_promises_kept()

@@ -1,7 +1,7 @@
 from datetime import UTC
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from distribution.models import Operator
 from distribution.tests.factories import SourceFactory, WeightFactory
@@ -92,14 +92,15 @@ def test_refuses_an_unknown_source_and_stores_nothing():
     assert not Lead.objects.exists()
 
 
-def test_a_failure_half_way_leaves_nothing_behind(monkeypatch):
+def test_a_failure_half_way_leaves_nothing_behind():
     weight = WeightFactory()
 
-    def fail(*args, **kwargs):
-        raise RuntimeError("power cut")
+    def fail_at_the_end(execute, sql, *rest):
+        if "INTO leads_assignment" in sql:
+            raise RuntimeError("power cut")
+        return execute(sql, *rest)
 
-    monkeypatch.setattr(Assignment.objects, "bulk_create", fail)
-    with pytest.raises(RuntimeError):
+    with connection.execute_wrapper(fail_at_the_end), pytest.raises(RuntimeError):
         register(weight.source)
     assert not Lead.objects.exists()
     assert not Contact.objects.exists()

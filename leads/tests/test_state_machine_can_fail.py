@@ -3,15 +3,13 @@
 Each is planted once the world of a history stands, before the first service is called.
 """
 
-from dataclasses import replace
-
 import pytest
 from django.db.models import F, QuerySet
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from distribution.models import Operator
-from distribution.services import Claim, assignment, operators, sources, weights
+from distribution.services import Claim, operators, place_sql, sources, weights
 from leads.models import ContactQuerySet
 from leads.services import closing, reassigning, switching, waiting
 from leads.tests.state_machine import Machine
@@ -166,21 +164,23 @@ def switching_off_keeps_the_load(patch):
 @fault
 def arrival_takes_one_place_too_many(patch):
     """Count, then take, with nothing that binds the two: here it has miscounted by one."""
-    count = assignment.candidates_of
+    count = place_sql.candidates_in
 
-    def miscounted(source_ids):
-        return {
-            source_id: [replace(each, limit=each.limit + 1) for each in found]
-            for source_id, found in count(source_ids).items()
-        }
+    def miscounted(rows):
+        return [one._replace(limit=one.limit + 1) for one in count(rows) or []]
 
-    patch.setattr(assignment, "candidates_of", miscounted)
-    patch.setattr(assignment, "_claim", add_one)
+    patch.setattr(place_sql, "candidates_in", miscounted)
+    patch.setattr(place_sql, "TAKE", TAKE_UNSEEN)
 
 
 @fault
 def change_of_an_operator_is_not_recorded(patch):
     patch.setattr(operators, "record_operator", lambda *_, **__: None)
+
+
+TAKE_UNSEEN = """
+UPDATE distribution_operator SET current_load = current_load + 1 WHERE id = %s RETURNING id, name
+"""
 
 
 def add_one(operator_id):

@@ -6,22 +6,29 @@ import time
 from minicrm.wsgi import application
 
 from distribution.models import Operator  # isort: skip
-from distribution.services import assignment  # isort: skip
-from leads.services import idempotency  # isort: skip
+from leads.models import Assignment, Contact  # isort: skip
+from leads.services import arrival_sql, idempotency, registration  # isort: skip
 
 __all__ = ["application"]
 
 begin = idempotency.begin
 
 
-def claim_naively(operator_id):
+def store_naively(contact, operator_id, decision):
     """Look, then write what was seen plus one: whoever comes in between is forgotten."""
     operator = Operator.objects.get(pk=operator_id)
     if not operator.is_active or operator.current_load >= operator.max_load:
-        return False
+        return None
     time.sleep(0.01)
     Operator.objects.filter(pk=operator_id).update(current_load=operator.current_load + 1)
-    return True
+    contact_id = arrival_sql.insert_waiting(contact, decision | {"method": "queued"})
+    Contact.objects.filter(pk=contact_id).update(
+        status="assigned", operator_id=operator_id, assigned_at=contact.assigned_at
+    )
+    Assignment.objects.filter(contact=contact_id).update(
+        operator_id=operator_id, method=decision["method"]
+    )
+    return contact_id, operator.name
 
 
 def begin_anew(*, scope, key, digest):
@@ -29,5 +36,5 @@ def begin_anew(*, scope, key, digest):
     return begin(scope=scope, key=secrets.token_hex(16), digest=digest)
 
 
-assignment._claim = claim_naively
+registration.insert_with_place = store_naively
 idempotency.begin = begin_anew

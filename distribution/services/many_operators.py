@@ -1,0 +1,126 @@
+"""The choice at a source that hundreds of operators work for.
+
+To read a row for each of them costs more than all else that an arrival does. Here the database
+tells in one row who is available, and what they weigh; only those whom the decision record lists
+are read. The draw is the same, and so is the record, but that loads in it are of a moment later.
+"""
+
+import json
+from bisect import bisect_right
+from itertools import accumulate
+from random import Random
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from distribution import selection
+from distribution.selection import LISTED_CANDIDATES, Candidate, Reason
+from minicrm.hot_cursor import hot_cursor
+
+MANY = 100
+# Which sources had many the last time. That is for speed alone, so it may be old.
+_large: set[int] = set()
+
+FREE = "o.is_active AND w.weight > 0 AND o.current_load < o.max_load"
+OPERATORS = """
+FROM distribution_operatorsourceweight AS w
+JOIN distribution_operator AS o ON o.id = w.operator_id
+JOIN distribution_source AS s ON s.id = w.source_id AND s.is_active
+WHERE w.source_id = %s
+"""
+# {list}: how the database puts a column into one value.
+AVAILABLE = f"""
+SELECT
+    count(*),
+    {{list}}(w.operator_id) FILTER (WHERE {FREE}),
+    {{list}}(w.weight) FILTER (WHERE {FREE}),
+    count(*) FILTER (WHERE NOT o.is_active),
+    count(*) FILTER (WHERE o.is_active AND w.weight = 0),
+    count(*) FILTER (WHERE o.is_active AND w.weight > 0 AND o.current_load >= o.max_load)
+{OPERATORS}
+"""
+REASONS = (Reason.INACTIVE, Reason.WEIGHT_ZERO, Reason.AT_LIMIT)  # as they are counted there
+FACTS = "SELECT w.operator_id, w.weight, o.current_load, o.max_load, o.is_active"
+LISTED = f"{FACTS} {OPERATORS} AND (w.operator_id = %s OR (w.operator_id <= %s AND {FREE}))"
+LEFT_OUT = f"{FACTS} {OPERATORS} AND NOT ({FREE}) ORDER BY w.operator_id LIMIT {LISTED_CANDIDATES}"
+
+
+class Drawn(NamedTuple):
+    """Whom the draw has found, and the record of the choice."""
+
+    chosen: Candidate
+    decision: dict[str, Any]
+
+
+def note_size(source_id: int, operators: int) -> None:
+    """Remember whether a source has many operators."""
+    if operators > MANY:
+        _large.add(source_id)
+    else:
+        _large.discard(source_id)
+
+
+def has_many(source_id: int) -> bool:
+    """Whether a source had many operators the last time."""
+    return source_id in _large
+
+
+def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
+    """Draw one of a source's available operators; None where they are not known to be many.
+
+    None also where nobody is available: then all of them have to be looked at anyhow.
+    """
+    if not has_many(source_id):
+        return None
+    everybody, ids, weights, *left_out = _read_available(source_id)
+    note_size(source_id, everybody)
+    if not ids:
+        return None
+    if (in_order := sorted(ids)) != ids:  # as those are whom `selection.pick` draws from
+        weight_of = dict(zip(ids, weights, strict=True))
+        ids, weights = in_order, [weight_of[pk] for pk in in_order]
+    bounds = list(accumulate(weights))
+    chosen_id = ids[bisect_right(bounds, rng.randrange(bounds[-1]))]
+    others = [pk for pk in ids[:LISTED_CANDIDATES] if pk != chosen_id]
+    others = others[: LISTED_CANDIDATES - 1]
+    facts = _read_facts(source_id, chosen_id, until=max(others, default=0))
+    chosen = facts.get(chosen_id)
+    if chosen is None:
+        return None  # their weight has just been taken away
+    counts = {reason.value: count for reason, count in zip(REASONS, left_out, strict=True) if count}
+    decision = selection.decision_record(
+        method="weighted_random",
+        actor=actor,
+        available_count=len(ids),
+        total_weight=bounds[-1],
+        listed=[chosen, *(facts[pk] for pk in others if pk in facts)],
+        left_out=_read_left_out(source_id) if counts else [],
+        left_out_count=counts,
+        chosen=chosen,
+    )
+    return Drawn(chosen, decision)
+
+
+def _read_available(source_id: int) -> list[Any]:
+    is_postgresql = connection.vendor == "postgresql"
+    with hot_cursor() as cursor:
+        name = "array_agg" if is_postgresql else "json_group_array"
+        cursor.execute(AVAILABLE.format(list=name), [source_id])
+        everybody, ids, weights, *left_out = cursor.fetchone()
+    if not is_postgresql:
+        ids, weights = json.loads(ids), json.loads(weights)
+    return [everybody, ids, weights, *left_out]
+
+
+def _read_facts(source_id: int, operator_id: int, *, until: int) -> dict[int, Candidate]:
+    """Return, by id, an operator, and those available with ids up to a number."""
+    with hot_cursor() as cursor:
+        cursor.execute(LISTED, [source_id, operator_id, until])
+        return {row[0]: Candidate._make(row) for row in cursor.fetchall()}
+
+
+def _read_left_out(source_id: int) -> list[tuple[Candidate, Reason]]:
+    with hot_cursor() as cursor:
+        cursor.execute(LEFT_OUT, [source_id])
+        rows = map(Candidate._make, cursor.fetchall())
+        return [(one, reason) for one in rows if (reason := one.reason()) is not None]

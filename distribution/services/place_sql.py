@@ -1,0 +1,54 @@
+"""The two statements with which a contact finds and takes a place, in plain SQL.
+
+They run at every arrival. Built by the ORM each would cost several times as much as the database
+takes to answer it (docs/performance.md). Both databases understand them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from distribution.selection import Candidate
+from minicrm.hot_cursor import hot_cursor
+
+# One row a source that has nobody, or that is switched off; none for a source that is not there.
+CANDIDATES = """
+SELECT w.operator_id, w.weight, o.current_load, o.max_load, o.is_active
+FROM distribution_source AS s
+LEFT JOIN distribution_operatorsourceweight AS w ON w.source_id = s.id AND s.is_active
+LEFT JOIN distribution_operator AS o ON o.id = w.operator_id
+WHERE s.id = %s
+ORDER BY w.operator_id
+"""
+
+# This is what keeps the limit: the row is looked at and changed in one step, under its lock,
+# whatever the candidates said when they were read.
+TAKE = """
+UPDATE distribution_operator SET current_load = current_load + 1
+WHERE id = %s AND is_active AND current_load < max_load
+RETURNING id, name
+"""
+
+
+def read_candidates(source_id: int) -> list[Candidate] | None:
+    """Return all operators of a source by id, nobody for an inactive one; None for no source."""
+    with hot_cursor() as cursor:
+        cursor.execute(CANDIDATES, [source_id])
+        return candidates_in(cursor.fetchall())
+
+
+def candidates_in(rows: Sequence[tuple[Any, ...]]) -> list[Candidate] | None:
+    """Return what rows of `CANDIDATES` say."""
+    if not rows:
+        return None
+    return [] if rows[0][0] is None else list(map(Candidate._make, rows))
+
+
+def take_place(operator_id: int) -> str | None:
+    """Take one place with an operator who is active and below the limit at this very moment.
+
+    Return the operator's name, or None for a vain try.
+    """
+    with hot_cursor() as cursor:
+        cursor.execute(TAKE, [operator_id])
+        row = cursor.fetchone()
+    return None if row is None else str(row[1])
