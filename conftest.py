@@ -69,6 +69,14 @@ def _language_of_the_settings():
 
 
 @pytest.fixture(autouse=True)
+def _keys_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the number of a request's queries would depend on when the one before it was."""
+    from distribution import keys
+
+    monkeypatch.setattr(keys, "TRUST_SECONDS", 0)
+
+
+@pytest.fixture(autouse=True)
 def _test_settings(settings, tmp_path: Path) -> None:
     """Static files without a collected manifest, quick passwords, no rates, nothing in DATA_DIR."""
     settings.STORAGES = settings.STORAGES | {

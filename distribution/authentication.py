@@ -5,7 +5,7 @@ from typing import cast
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from distribution.keys import authenticate
+from distribution.keys import recognise
 from distribution.models import ApiKey
 from minicrm.problems import Problem
 from minicrm.transactions import retried_read
@@ -16,7 +16,7 @@ class BearerKey(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey:
         """Return the key's row; raises a `Problem` with 401 for anything but a live key."""
-        key = retried_read(authenticate)(token.strip())
+        key = retried_read(recognise)(token.strip())
         if key is None:
             raise unauthorized("This key is unknown or revoked.")
         return key

@@ -5,14 +5,19 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.middleware import AuthenticationMiddleware, LoginRequiredMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseNotFound
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware
+from django.middleware.locale import LocaleMiddleware
 from django.urls import is_valid_path
+from django.utils import translation
 from django.views.defaults import page_not_found
+from django_htmx.middleware import HtmxMiddleware
 
 from minicrm.problems import MEDIA_TYPE, Problem, problem_response, unavailable
 from minicrm.request_id import HEADER, assign_request_id
@@ -124,6 +129,16 @@ def _unknown_path_detail(request: HttpRequest) -> str:
     return "There is nothing at this address; /api/v1/docs lists what there is."
 
 
+class PagesOnly:
+    """Mixin for middleware that the API has no use for: its callers have keys, and speak JSON."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Let a request to the API pass."""
+        if request.path_info.startswith(settings.API_PREFIX):
+            return self.get_response(request)  # type: ignore[attr-defined]
+        return super().__call__(request)  # type: ignore[misc]
+
+
 class PageCommonMiddleware(CommonMiddleware):
     """Django's own, except that a request to the API is never redirected to a path with a slash."""
 
@@ -134,22 +149,41 @@ class PageCommonMiddleware(CommonMiddleware):
         return super().should_redirect_with_slash(request)
 
 
-class PageGZipMiddleware(GZipMiddleware):
+class PageGZipMiddleware(PagesOnly, GZipMiddleware):
     """Django's own for pages, a tenth of whose size is left; the API's answers are small.
 
     Django adds random bytes, and masks its CSRF tokens, against guessing secrets by size (BREACH).
     """
 
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        """Compress a page's answer where the browser accepts that."""
+
+class PageSessionMiddleware(PagesOnly, SessionMiddleware):
+    """Django's own for pages."""
+
+
+class PageLocaleMiddleware(LocaleMiddleware):
+    """Django's own for pages; the API speaks English, whatever this thread has spoken before."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Answer in the language that is wanted, or in English."""
         if request.path_info.startswith(settings.API_PREFIX):
-            return response
-        return super().process_response(request, response)
+            translation.activate("en")
+            return self.get_response(request)
+        return super().__call__(request)
 
 
-class PageLoginRequiredMiddleware(LoginRequiredMiddleware):
+class PageAuthenticationMiddleware(PagesOnly, AuthenticationMiddleware):
+    """Django's own for pages."""
+
+
+class PageMessageMiddleware(PagesOnly, MessageMiddleware):
+    """Django's own for pages."""
+
+
+class PageHtmxMiddleware(PagesOnly, HtmxMiddleware):
+    """django-htmx's own for pages."""
+
+
+class PageLoginRequiredMiddleware(PagesOnly, LoginRequiredMiddleware):
     """Django's login wall for every page; the API, which has keys instead, is let through."""
 
     def process_view(

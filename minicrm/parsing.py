@@ -21,13 +21,10 @@ class StrictJSONParser(Parser):
         """Return the JSON value of the body; raises `Problem` with 400 or 415."""
         refuse_other_types(request)
         try:
-            value: DictStrAny = json.loads(
-                request.body.decode("utf-8"),
-                object_pairs_hook=_object,
-                parse_constant=_constant,
-                parse_float=_finite,
-                parse_int=_integer,
-            )
+            text = request.body.decode("utf-8")
+            if text.startswith("\ufeff"):
+                raise ValueError("a byte order mark (BOM) is in front")
+            value: DictStrAny = STRICT.decode(text)
         except UnicodeDecodeError:
             raise Problem(400, "bad_encoding", "The body is not UTF-8.") from None
         except RecursionError:
@@ -73,3 +70,8 @@ def _integer(digits: str) -> int:
 
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+STRICT = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite, parse_int=_integer
+)

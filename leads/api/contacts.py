@@ -4,8 +4,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from ninja import Field, Query, Router, Schema, Status
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import Field, Query, Router, Schema
 
 from distribution.authentication import actor_of, key_of
 from distribution.services.sources import source_not_found
@@ -67,9 +67,7 @@ class ContactFilters(Page):
     response=responses({201: ContactReceipt}, 404, 409, body=True),
     openapi_extra=described("order-1001"),
 )
-def post_contact(
-    request: HttpRequest, response: HttpResponse, contact: ContactIn
-) -> Status[dict[str, Any]]:
+def post_contact(request: HttpRequest, contact: ContactIn) -> HttpResponse:
     """Hand in a contact; it goes to an operator at once, or waits if nobody can take it."""
     given = contact.model_dump(exclude_none=True, exclude={"source_id"})
     registration = register_contact(
@@ -77,9 +75,11 @@ def post_contact(
         actor=actor_of(request),
         once=once_of(request, "POST /contacts/"),
     )
+    # The receipt is JSON already: ninja would make a model of it, and JSON of that.
+    response = JsonResponse(_written(registration.receipt), status=201)
     if registration.replayed:
         response["Idempotency-Replayed"] = "true"
-    return Status(201, registration.receipt)
+    return response
 
 
 @router.get("/", response=responses({200: list[ContactOut]}, 422))
@@ -111,6 +111,12 @@ def get_contact(
     internal = key_of(request).source_id is None
     history = [event_answer(event, internal=internal) for event in events]
     return contact_answer(contact) | {"history": history}
+
+
+def _written(receipt: dict[str, Any]) -> dict[str, Any]:
+    """Return a receipt with its moments written as in all other answers."""
+    moments = {name: receipt[name] for name in ("created_at", "assigned_at")}
+    return receipt | {name: text and text.replace("+00:00", "Z") for name, text in moments.items()}
 
 
 def _source_id(request: HttpRequest, given: int | None) -> int:

@@ -44,7 +44,7 @@ def test_the_checks_would_find_something():
     done = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", HTTPS="off")
 
     assert done.returncode == 1
-    assert {"security.W008", "security.W012", "security.W016"} <= set(
+    assert {"security.W008", "security.W010", "security.W016"} <= set(
         re.findall(r"security\.W\d+", done.stderr)
     )
 
