@@ -7,6 +7,7 @@ can be refused, and written out again as it was.
 import codecs
 import csv
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from types import TracebackType
 from typing import Self, TextIO, cast
 
 MAX_LINE = 1024 * 1024  # characters; a longer line means that this is no CSV file
+
+UNREADABLE = re.compile("[\udc80-\udcff]")  # how bytes that are no text come through
 
 
 class ImportFileError(Exception):
@@ -94,7 +97,7 @@ class CsvFile:
     def _problem(self, cells: list[str]) -> str | None:
         if len(cells) != len(self.header):
             return f"{len(cells)} columns instead of {len(self.header)}"
-        if any("\udc80" <= char <= "\udcff" for cell in cells for char in cell):
+        if any(map(UNREADABLE.search, cells)):
             return f"holds bytes that are not {self.encoding}"
         return None
 

@@ -1,5 +1,6 @@
 """import_contacts: take in contacts from a CSV file."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -8,14 +9,20 @@ from django.db import InterfaceError, OperationalError
 
 from distribution.models import Source
 from distribution.services import create_source
+from leads.importing import interruption
 from leads.importing.csv_file import CsvFile, CsvRow, ImportFileError
 from leads.importing.rejected import RejectedFile, batch_of
 from leads.importing.report import distribution_lines, summary_lines
 from leads.importing.rows import FIELDS, Columns, RowError, checked, checked_source_name
-from leads.services.imports import ACTOR, ContactImport, SourceFinder, Tally, source_named
+from leads.services.import_sources import ACTOR, SourceFinder, source_named
+from leads.services.imports import ContactImport, Tally
+from leads.services.registration import Registration
 from minicrm.errors import ServiceError
 from minicrm.terminal import Progress
 
+# Rows in one transaction: enough to share its price, few enough that nobody waits long for it.
+AT_ONCE = 200
+CHARACTERS_AT_ONCE = 1_000_000
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 CONTINUE = "Run the same command again: it goes on from there, and nothing is added twice."
 
@@ -87,12 +94,11 @@ class Command(BaseCommand):
         rejected = RejectedFile(rows, dry_run=options["dry_run"])
         line = 1
         try:
-            for row in rows:
-                line = row.line
-                reason = _take(row, columns, contacts, tally)
-                if reason is not None:
-                    tally.rejected += 1
-                    rejected.write(row, reason)
+            for lot in _lots(rows):
+                with interruption.put_off():
+                    for row, reason in _take(lot, columns, contacts, tally):
+                        rejected.write(row, reason)
+                line = lot[-1].line
                 progress.update(count=tally.total, done=rows.bytes_read)
         except KeyboardInterrupt:
             progress.end()
@@ -176,14 +182,49 @@ def _unknown_source(name: str) -> CommandError:
     return CommandError(f"There is no source {name!r}; --create-sources creates it.")
 
 
-def _take(row: CsvRow, columns: Columns, contacts: ContactImport, tally: Tally) -> str | None:
-    """Import one row; return why it was refused, or None."""
+def _lots(rows: Iterable[CsvRow]) -> Iterator[list[CsvRow]]:
+    """Yield the rows in lots; those before an unreadable line are still one."""
+    lot: list[CsvRow] = []
+    size = 0
+    try:
+        for row in rows:
+            lot.append(row)
+            size += sum(map(len, row.cells))
+            if len(lot) == AT_ONCE or size > CHARACTERS_AT_ONCE:
+                yield lot
+                lot, size = [], 0
+    except ImportFileError:
+        yield from [lot] if lot else []
+        raise
+    yield from [lot] if lot else []
+
+
+def _take(
+    lot: list[CsvRow], columns: Columns, contacts: ContactImport, tally: Tally
+) -> Iterator[tuple[CsvRow, str]]:
+    """Import rows, and count them; yield those that were refused, each with the reason."""
+    read = [_read(row, columns) for row in lot]
+    outcomes = iter(contacts.add([values for values in read if not isinstance(values, str)]))
+    for row, values in zip(lot, read, strict=True):
+        outcome = values if isinstance(values, str) else next(outcomes)
+        if isinstance(outcome, Registration):
+            tally.add(outcome)
+        else:
+            tally.rejected += 1
+            yield row, _reason(outcome)
+
+
+def _read(row: CsvRow, columns: Columns) -> dict[str, Any] | str:
+    """Return the values of a row, or why it is refused."""
     if row.error is not None:
         return row.error
     try:
-        tally.add(contacts.add(checked(columns.read(row.cells))))
+        return checked(columns.read(row.cells))
     except RowError as error:
         return str(error)
-    except ServiceError as error:
-        return f"{error.field}: {error.message}" if error.field else error.message
-    return None
+
+
+def _reason(refusal: str | ServiceError) -> str:
+    if isinstance(refusal, str):
+        return refusal
+    return f"{refusal.field}: {refusal.message}" if refusal.field else refusal.message
