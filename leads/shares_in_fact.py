@@ -22,5 +22,6 @@ def latest_draws(source: Source) -> Counter[int]:
     oldest = contacts.values_list("pk", flat=True)[LOOKED_THROUGH : LOOKED_THROUGH + 1].first()
     given = contacts.filter(operator__isnull=False, pk__gt=oldest or 0)[:LAST]
     draws = Assignment.objects.filter(contact__in=given.values("pk"), method__in=DRAWN)
-    newest = draws.order_by("-pk").values_list("operator_id", flat=True)[:LAST]
-    return Counter(newest)
+    # Put in order here: asked for an order, SQLite might look for them among all there ever were.
+    newest = sorted(draws.order_by().values_list("pk", "operator_id"), reverse=True)[:LAST]
+    return Counter(operator_id for _pk, operator_id in newest)

@@ -7,7 +7,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
+from django.db import connection
 from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
@@ -95,17 +98,27 @@ class ContactFilter(forms.Form):
             return Contact.objects.none()
         return Contact.objects.filter(*self._conditions())
 
-    def _conditions(self) -> list[Q]:
+    def _conditions(self) -> list[Q | Exact]:
         said = self.cleaned_data
         conditions = {
-            "status": lambda value: Q(status=value),
-            "source": lambda value: Q(source=int(value)),
+            "status": _has_status,
+            "source": self._of_source,
             "operator": lambda value: Q(operator=None if value == NOBODY else int(value)),
             "received_from": lambda value: Q(created_at__gte=value),
             "received_to": lambda value: Q(created_at__lt=value),
             "q": contacts_found,
         }
         return [condition(said[name]) for name, condition in conditions.items() if said[name]]
+
+    def _of_source(self, value: str) -> Q | Exact:
+        """Return the contacts of a source.
+
+        With days, SQLite would go through all that ever came from it, rather than these days, whose
+        index has the source in it. In an expression, the source has no index of its own.
+        """
+        if self.is_by_day and connection.vendor == "sqlite":
+            return Exact(Coalesce("source_id", 0), int(value))
+        return Q(source=int(value))
 
     @property
     def is_by_day(self) -> bool:
@@ -123,6 +136,17 @@ def _short(choices: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Cut long names: a list to choose from is as wide as the longest of them."""
     for pk, name in choices:
         yield pk, Truncator(name).chars(NAME_SHOWN)
+
+
+def _has_status(status: str) -> Q:
+    """Return the contacts of this status.
+
+    The open ones have indexes of their own, and are few beside all that were closed. SQLite takes
+    such an index only where no other filter seems better to it, and then reads all of the past.
+    """
+    if status == Contact.Status.CLOSED or connection.vendor != "sqlite":
+        return Q(status=status)
+    return Q(pk__in=Contact.objects.filter(status=status).values("pk"))
 
 
 def _beginning(day: date | None) -> datetime | None:

@@ -17,7 +17,7 @@ from distribution.forms.operators import LimitForm, OperatorFilter
 from distribution.models import Operator
 from leads.forms.operators import BulkForm
 from leads.operator_lists import DEFAULT_ORDER, ORDERS, found, listed
-from leads.overview.signature import signature
+from leads.overview.polls import NEEDED, state_seen_by
 from minicrm.pages import HtmxHttpRequest, changed_query, show, toast
 
 PAGE_SIZE = 50
@@ -51,10 +51,10 @@ class Column:
 
 
 @require_safe
-@permission_required("distribution.view_operator", raise_exception=True)
+@permission_required(NEEDED["leads:operators"], raise_exception=True)
 def operators(request: HtmxHttpRequest) -> HttpResponse:
     """Show the operators that the address asks for; a poll that has seen them so gets a 204."""
-    present = signature()
+    present = state_seen_by(request.user)
     if request.htmx and request.GET.get("seen") == present:
         return HttpResponse(status=204)
     query = request.GET.copy()

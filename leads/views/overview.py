@@ -13,22 +13,18 @@ from leads.overview.figures import read_places, read_time_to_assign
 from leads.overview.hours import read_hours
 from leads.overview.latest import read_latest
 from leads.overview.operators import read_operators
+from leads.overview.polls import NEEDED, state_seen_by
 from leads.overview.queue import read_queue
-from leads.overview.signature import signature
 from leads.overview.today import read_today
 from minicrm.pages import HtmxHttpRequest, show
 
-NEEDED = ("leads.view_contact", "distribution.view_operator")
-
 
 @require_safe
-@permission_required(NEEDED, raise_exception=True)
+@permission_required(NEEDED["leads:overview"], raise_exception=True)
 def overview(request: HtmxHttpRequest) -> HttpResponse:
     """Show it all; a page that has seen the present state, and asks again, is told so by a 204."""
-    # Before anything is read: what changes meanwhile is seen with the next question. Whoever looks
-    # is a part of it: the page of somebody who may see more, or less, is another one.
-    whole = request.user.has_perm("leads.see_personal_data")
-    present = f"{signature()}-{request.user.pk}-{whole:d}"
+    # Before anything is read: what changes meanwhile is seen with the next question.
+    present = state_seen_by(request.user)
     if request.htmx and request.GET.get("seen") == present:
         return HttpResponse(status=204)
     return show(request, "overview/page.html", _context() | {"signature": present})
