@@ -1,157 +1,115 @@
 """Measure: `python -m benchmarks --help`, or `make bench ARGS="..."`.
 
-Exit status: 0 measured, 2 it could not be, or a promise was broken, which voids it.
+Exit status: 0 measured, whatever the bars; 2 it could not be, or a refusal or a broken promise
+made a part void; 128 and more if it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-import time
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import NoReturn
 
-from benchmarks import arrivals, floor, growth, report, wrk
-from benchmarks.stage import WorldError, running_stage
-from benchmarks.world import Plan
+from benchmarks import arrivals, growth, importing, long_queue, memory, profiled, report, shapes
+from benchmarks.asking import GENERATORS, chosen_generator
+from benchmarks.floor import FloorError
+from benchmarks.load import LoadError
+from benchmarks.part import Outcome, Run
+from benchmarks.stage import Shape, WorldError
 from tools.stress.servers import ROOT, StartError
-from tools.with_postgres import PostgresError
+from tools.with_postgres import SIGNALS, PostgresError
 
 DATABASES = ("sqlite", "postgresql")
-PARTS = ("arrivals", "growth", "queue", "import", "memory")
-OPERATORS = 20
-STORED = (1_000, 100_000, 1_000_000)
-MANY_OPERATORS = (1_000, 10_000)
-LARGE = 10_000_000
-QUEUES = (100, 10_000)
+PARTS = {
+    "arrivals": arrivals.measure,
+    "growth": growth.measure,
+    "queue": long_queue.measure,
+    "import": importing.measure,
+    "memory": memory.measure,
+    "profile": profiled.measure,
+    "settings": shapes.measure,
+}
+UNASKED = [name for name in PARTS if name != "settings"]
+QUICK = [name for name in UNASKED if name not in ("memory", "profile")]
+FAILURES = (LoadError, WorldError, StartError, PostgresError, FloorError)
 
 
 def main() -> int:
     """Read the arguments, measure, and return the exit status."""
     options = _arguments()
-    if not wrk.available():
-        print("bench: wrk is missing. On Debian and Ubuntu: apt-get install wrk", file=sys.stderr)
-        return 2
+    statuses = [0]
     try:
-        for name in DATABASES if options.database == "both" else (options.database,):
-            _measure(name, options)
-    except (wrk.LoadError, WorldError, StartError, PostgresError, floor.FloorError) as error:
+        generator = chosen_generator(options.generator)
+    except LoadError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    return 0
-
-
-def _measure(database: str, options: argparse.Namespace) -> None:
-    results: dict[str, Any] = {}
-    told: list[str] = []
-    for part in options.only or PARTS:
-        print(f"\n== {database}: {part}", flush=True)
-        lines, figures = MEASURES[part](database, options)
-        results[part] = figures
-        told += lines
-        print("\n" + "\n".join(lines), flush=True)
-    for path in report.write(options.output, f"{options.name}{database}", results, told):
-        print(path)
-
-
-def _arrivals(database: str, options: argparse.Namespace) -> tuple[list[str], Any]:
-    connections = (16,) if options.quick else arrivals.CONNECTIONS
-    with running_stage(database, Plan(operators=OPERATORS)) as stage:
-        chosen = arrivals.cases(stage.world, connections)
-        measured = list(
-            arrivals.measure(
-                stage, rounds=options.rounds, seconds=options.seconds, chosen=chosen, say=_say
-            )
+    for database in DATABASES if options.database == "both" else (options.database,):
+        shape = Shape(options.workers, options.threads, dict(options.env), generator)
+        run = Run(
+            database, options.rounds, options.seconds, shape, options.quick, large=options.large
         )
-        counts = stage.promises()
-        rows = arrivals.rows(measured)
-        lines = [*report.arrivals(rows), f"Afterwards all promises held: {counts}.", ""]
-        figures: dict[str, Any] = {"rows": report.as_json(rows), "counts": counts}
-        if floor.program(stage):
-            rates = [
-                floor.measure(stage, connections=16, seconds=options.seconds)
-                for _ in range(options.rounds)
-            ]
-            figures["floor"] = arrivals.spread(rates)
-            told = report.spread(figures["floor"], 0)
-            lines += [
-                f"pgbench, the same writes in plain SQL, 16 connections: {told} a second.",
-                "",
-            ]
-    return lines, figures
+        statuses.append(_measure(run, options))
+    return max(statuses)
 
 
-def _growth(database: str, options: argparse.Namespace) -> tuple[list[str], Any]:
-    if options.large:
-        plans = [Plan(OPERATORS, STORED[0]), Plan(OPERATORS, LARGE)]
-    elif options.quick:
-        plans = [Plan(OPERATORS, STORED[0]), Plan(OPERATORS, 20_000)]
-    else:
-        plans = [Plan(OPERATORS, count) for count in STORED]
-        plans += [Plan(count, STORED[0]) for count in MANY_OPERATORS]
-    points = growth.measure(
-        database, plans, rounds=options.rounds, seconds=options.seconds, say=_say
-    )
-    figures = [point.as_json() for point in points]
-    return report.growth(figures), figures
-
-
-def _queue(database: str, options: argparse.Namespace) -> tuple[list[str], Any]:
-    closes = 50 if options.quick else 200
-    figures = [growth.queue_of(database, count, closes=closes, say=_say) for count in QUEUES]
-    rows = [[f"{one['waiting']:,}", report.spread(one["ms"], 1)] for one in figures]
-    head = ["contacts waiting", "a close that hands its place on, ms"]
-    return ["## A long queue, freed place by place", "", *report.table(head, rows)], figures
-
-
-def _import(database: str, options: argparse.Namespace) -> tuple[list[str], Any]:
-    rows = 1_000 if options.quick else 10_000
-    figures = growth.imported(database, rows, seconds=options.seconds, say=_say)
-    line = (
-        f"{figures['rate']:.0f} rows a second; over HTTP on 16 connections"
-        f" {figures['posted']:.0f} contacts a second: {figures['ratio']:.1f} times as many."
-    )
-    return ["## Import", "", line, ""], figures
-
-
-def _memory(database: str, options: argparse.Namespace) -> tuple[list[str], Any]:
-    figures = growth.memory_of(database, seconds=options.seconds, say=_say)
-    line = (
-        f"gunicorn with two workers holds {figures['after'] / 2**20:.0f} MiB after a run, and"
-        f" {figures['growth']:.2f} times that after ten times as many contacts."
-    )
-    return ["## Memory", "", line, ""], figures
-
-
-MEASURES = {
-    "arrivals": _arrivals,
-    "growth": _growth,
-    "queue": _queue,
-    "import": _import,
-    "memory": _memory,
-}
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
+def _measure(run: Run, options: argparse.Namespace) -> int:
+    """Measure the parts, write down what there is after each, and return the exit status."""
+    outcomes: dict[str, Outcome | str] = {}
+    for part in options.only or (QUICK if run.quick else UNASKED):
+        print(f"\n== {run.database}: {part}", flush=True)
+        try:
+            outcomes[part] = done = PARTS[part](run)
+            print("\n" + "\n".join(done.lines), flush=True)
+        except FAILURES as error:
+            outcomes[part] = str(error)
+            print(f"bench: {part} is void: {error}", file=sys.stderr)
+        paths = report.write(options.output, f"{options.name}{run.database}", run, outcomes)
+    print("\n".join(str(path) for path in paths))
+    return 2 if any(isinstance(one, str) for one in outcomes.values()) else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="What an assignment costs, beside a bare view of the same stack.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
-    parser.add_argument("--only", nargs="*", choices=PARTS, help="parts to measure; default: all")
-    parser.add_argument("--rounds", type=int, default=5, help="of each case, interleaved")
-    parser.add_argument("--seconds", type=float, default=4, help="of each case in a round")
-    parser.add_argument("--quick", action="store_true", help="small worlds, one connection count")
-    parser.add_argument("--large", action="store_true", help=f"growth to {LARGE:,} contacts")
-    parser.add_argument("--name", default="", help="what the names of the results begin with")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
-    return parser.parse_args()
+    add = parser.add_argument
+    add("--database", choices=[*DATABASES, "both"], default="both")
+    add("--only", nargs="+", choices=PARTS, help="parts to measure; default: all but settings")
+    add("--rounds", type=int, help="of each case, interleaved; default: 5, with --quick 2")
+    add("--seconds", type=float, help="of each case in a round; default: 4, with --quick 1")
+    add("--quick", action="store_true", help="small worlds, 16 connections; no memory, no profile")
+    add("--large", action="store_true", help=f"growth to {growth.LARGE:,} contacts")
+    add("--workers", type=int, default=2, help="of gunicorn; default: 2")
+    add("--threads", type=int, default=4, help="of each of them; default: 4")
+    add("--env", action="append", default=[], type=_variable, metavar="NAME=VALUE")
+    add("--generator", choices=GENERATORS, help="of the load; default: wrk, where it is installed")
+    add("--name", default="", help="what the names of the results begin with")
+    add("--output", type=Path, default=ROOT / "benchmarks" / "results")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.seconds = options.seconds or (1.0 if options.quick else 4.0)
+    return options
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError("NAME=VALUE is wanted")
+    return name, value
+
+
+def _interrupted(number: int, _frame: FrameType | None) -> NoReturn:
+    for other in SIGNALS:  # nothing may interrupt the ending of what was started
+        signal.signal(other, signal.SIG_IGN)
+    print("\nbench: stopping", file=sys.stderr, flush=True)
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":
+    for handled in SIGNALS:
+        signal.signal(handled, _interrupted)
     sys.exit(main())

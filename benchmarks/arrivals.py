@@ -2,146 +2,131 @@
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
+from functools import partial
 from statistics import median
+from typing import Any
 
-from benchmarks import wrk
-from benchmarks.stage import Stage
+from benchmarks import rounds
+from benchmarks.bars import Bar, at_least, below, shown, table, told
+from benchmarks.floor import floor_of
+from benchmarks.part import API, BUSY, OPERATORS, Outcome, Run, say
+from benchmarks.rounds import Key, Sample, Samples, Spread, Take
+from benchmarks.running import running_stages
+from benchmarks.stage import Case, Stage
+from benchmarks.world import Plan
 
-CONNECTIONS = (1, 16, 64)
-API = "/api/v1/contacts/"
-BARE, INSERT = "bare view", "one INSERT"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What is asked, and on how many connections."""
-
-    name: str
-    path: str
-    connections: int
-    plan: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One round of a case; `cpu` is seconds of application and database for each request."""
-
-    case: Case
-    load: wrk.Load
-    cpu: float
+CONNECTIONS = (1, BUSY, 64)
+BARE, INSERT, NEW, KNOWN = "bare view", "one INSERT", "new leads", "known leads"
+LEAN_BARE, LEAN_INSERT = "bare view under the API", "one INSERT under the API"
+FLOOR = "pgbench, plain SQL"
+VIEWS = (BARE, INSERT, LEAN_BARE, LEAN_INSERT, FLOOR)
 
 
-def cases(world: dict[str, int], connections: tuple[int, ...] = CONNECTIONS) -> list[Case]:
-    """Return what to measure in each round, the views to compare with first."""
+def measure(run: Run) -> Outcome:
+    """Measure all cases."""
+    with running_stages(run.database, [Plan(operators=OPERATORS)], run.shape) as (stage,):
+        takes = takes_of(stage, cases(stage.world, (BUSY,) if run.quick else CONNECTIONS))
+        if floor := floor_of(stage, BUSY):
+            takes[Key(FLOOR, BUSY)] = floor
+        samples = rounds.interleaved(takes, rounds=run.rounds, seconds=run.seconds, say=say)
+        counts = stage.verify()
+    lines = ["## POST /contacts/", "", *_table(samples), *NOTES]
+    lines += ["", f"Afterwards all promises held: {counts}.", ""]
+    return Outcome(lines, {"samples": as_json(samples), "counts": counts}, _bars(samples))
+
+
+def cases(world: dict[str, Any], connections: tuple[int, ...]) -> dict[Key, Case]:
+    """Return what to ask in each round, the views to compare with first."""
     hot = {"source": world["hot"]}
-    known = hot | {"known": world["known"], "known_share": 100}
-    half = hot | {"known": world["known"], "known_share": 50}
-    many = {"first": world["first"], "last": world["last"]}
-    chosen = [
-        Case(name, f"/api/bench/{path}", count, hot)
-        for count in connections
-        for name, path in ((BARE, "bare"), (INSERT, "insert"))
-    ]
-    chosen += [Case("new leads", API, count, hot) for count in connections]
-    middle = 16 if 16 in connections else connections[0]
-    chosen += [
-        Case("known leads", API, middle, known),
-        Case("half known", API, middle, half),
-        Case("200 sources", API, middle, many),
-        Case("with Idempotency-Key", API, middle, hot | {"once": 1}),
-        Case("nobody available", API, middle, {"source": world["lonely"]}),
-    ]
+    chosen = {}
+    for count in connections:
+        chosen[Key(BARE, count)] = Case("/bench/bare", count, hot, stores=False)
+        chosen[Key(INSERT, count)] = Case("/bench/insert", count, hot, stores=False)
+        chosen[Key(NEW, count)] = Case(API, count, hot)
+    chosen[Key(LEAN_BARE, BUSY)] = Case("/api/bench/bare", BUSY, hot, stores=False)
+    chosen[Key(LEAN_INSERT, BUSY)] = Case("/api/bench/insert", BUSY, hot, stores=False)
+    known = {**hot, "known": world["known"]}
+    others = {
+        KNOWN: {**known, "known_share": 100},
+        "half known": {**known, "known_share": 50},
+        "200 sources": {"first": world["first"], "last": world["last"]},
+        "with Idempotency-Key": {**hot, "once": 1},
+        "nobody available": {"source": world["lonely"]},
+    }
+    chosen |= {Key(name, BUSY): Case(API, BUSY, plan) for name, plan in others.items()}
     return chosen
 
 
-def measure(
-    stage: Stage, *, rounds: int, seconds: float, chosen: list[Case], say: Callable[[str], None]
-) -> Iterator[Measured]:
-    """Yield what each case took in each round, after a warm-up. Raises LoadError.
+def takes_of(stage: Stage, chosen: dict[Key, Case]) -> dict[Key, Take]:
+    """Return what measures the cases, each of which has been asked for once by then."""
+    for case in chosen.values():
+        stage.probe(case)
+    return {key: partial(stage.take, case) for key, case in chosen.items()}
 
-    The rounds are interleaved: what disturbs the machine for a while disturbs all cases alike.
+
+def shares(samples: Samples, key: Key, other: str, of: rounds.Of) -> Spread | None:
+    """Return which part of another case's this one has: of its rate, or of its CPU turned over.
+
+    1 would be as cheap and as quick. None where it is not to be compared with.
     """
-    for case in chosen:
-        _one(stage, case, 1)
-    for number in range(rounds):
-        for case in chosen:
-            done = _one(stage, case, seconds)
-            say(
-                f"round {number + 1}: {case.name}, {case.connections} connections:"
-                f" {done.load.rate:.0f}/s, {done.cpu * 1e3:.2f} ms of CPU each"
-            )
-            yield done
+    beside = Key(other, key.connections, key.where)
+    if beside not in samples or key.name in (other, FLOOR, LEAN_BARE, LEAN_INSERT):
+        return None
+    if of is rounds.rate:
+        return rounds.ratio(samples, key, beside, of)
+    return rounds.ratio(samples, beside, key, of)
 
 
-def _one(stage: Stage, case: Case, seconds: float) -> Measured:
-    plan = {**case.plan, "salt": secrets.token_hex(4)}
-    before = stage.used()
-    load = wrk.run(
-        stage.address + case.path,
-        connections=case.connections,
-        seconds=seconds,
-        token=str(stage.world["token"]),
-        method="POST",
-        plan=plan,
-    )
-    time.sleep(0.2)  # the last answers are on their way
-    used = stage.used().seconds - before.seconds
-    if load.refused or load.broken:
-        raise wrk.LoadError(f"{case.name}: {load.refused} refused, {load.broken} unanswered")
-    return Measured(case, load, used / max(load.requests, 1))
+def _table(samples: Samples) -> list[str]:
+    head = ["case", "connections", "a second", "CPU ms each", "of bare, CPU", "of bare, rate"]
+    head += ["of INSERT, CPU", "of INSERT, rate", "p50 ms", "p95 ms", "p99 ms", "p99 / p50"]
+    rows = []
+    for key, taken in samples.items():
+        row = [key.name, str(key.connections)]
+        row += [shown(rounds.spread(one.rate for one in taken), 0)]
+        row += [shown(rounds.spread(one.cpu_ms for one in taken), 2)]
+        row += [
+            shown(shares(samples, key, other, of), 2)
+            for other in (BARE, INSERT)
+            for of in (rounds.cpu, rounds.rate)
+        ]
+        rows.append(row + _times(taken))
+    return table(head, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A case over all rounds: medians, each with its lowest and highest."""
-
-    name: str
-    connections: int
-    rate: tuple[float, float, float]
-    cpu_ms: tuple[float, float, float]
-    p50: float
-    p95: float
-    p99: float
-    of_bare: tuple[float, float, float] | None  # CPU of the bare view / CPU of this
-    of_insert: tuple[float, float, float] | None
+def _times(taken: list[Sample]) -> list[str]:
+    p50, p95, p99 = (median(getattr(one, name) for one in taken) for name in ("p50", "p95", "p99"))
+    return [f"{p50:.1f}", f"{p95:.1f}", f"{p99:.1f}", f"{p99 / p50:.1f}"] if p50 else [""] * 4
 
 
-def rows(measured: list[Measured]) -> list[Row]:
-    """Return a row a case; ratios are taken within each round, against the same connections."""
+NOTES = [
+    "*of bare, CPU*: the bare view's CPU time over this case's; *of bare, rate*: this case's rate"
+    " over the bare view's. 1 would cost nothing more. *INSERT*: the view with one INSERT and its"
+    " COMMIT. Both are Django views like any other, behind all of the site's middleware; *under the"
+    " API* they are where most of it steps aside. pgbench's CPU time is the database's alone.",
+]
+
+
+def _bars(samples: Samples) -> list[Bar]:
+    new = Key(NEW, BUSY)
     found = []
-    for case in dict.fromkeys((one.case.name, one.case.connections) for one in measured):
-        mine = [one for one in measured if (one.case.name, one.case.connections) == case]
-        found.append(
-            Row(
-                *case,
-                rate=spread([one.load.rate for one in mine]),
-                cpu_ms=spread([one.cpu * 1e3 for one in mine]),
-                p50=median(one.load.p50 for one in mine),
-                p95=median(one.load.p95 for one in mine),
-                p99=median(one.load.p99 for one in mine),
-                of_bare=_ratio(measured, mine, BARE),
-                of_insert=_ratio(measured, mine, INSERT),
-            )
-        )
+    for other, bar, aim in ((BARE, 0.25, 0.35), (INSERT, 0.45, 0.6)):
+        for what, of in (("CPU", rounds.cpu), ("rate", rounds.rate)):
+            if share := shares(samples, new, other, of):
+                found.append(at_least(f"new leads to {other}, {what}", share, bar, aim=aim))
+    for other in (LEAN_BARE, LEAN_INSERT):
+        if share := shares(samples, new, other, rounds.cpu):
+            found.append(told(f"new leads to {other}, CPU", share))
+    for key, taken in samples.items():
+        if key.connections == BUSY and key.name not in VIEWS:
+            tails = rounds.spread(one.p99 / one.p50 for one in taken)
+            found.append(below(f"p99 / p50, {key.name}", tails, 8))
     return found
 
 
-def _ratio(
-    measured: list[Measured], mine: list[Measured], name: str
-) -> tuple[float, float, float] | None:
-    connections = mine[0].case.connections
-    others = [
-        one for one in measured if one.case.name == name and one.case.connections == connections
+def as_json(samples: Samples) -> list[dict[str, Any]]:
+    """Return all that was measured as JSON values."""
+    return [
+        {**key._asdict(), "samples": [asdict(s) for s in taken]} for key, taken in samples.items()
     ]
-    if not others or mine[0].case.name == name:
-        return None
-    return spread([other.cpu / one.cpu for other, one in zip(others, mine, strict=True)])
-
-
-def spread(values: list[float]) -> tuple[float, float, float]:
-    """Return the median, the lowest and the highest."""
-    return median(values), min(values), max(values)

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from benchmarks.rounds import Sample, Take
 from benchmarks.stage import Stage
 
 # What pgbench sends; :names are drawn by it.
@@ -35,33 +36,48 @@ COMMIT;
 
 
 class FloorError(Exception):
-    """pgbench could not be run."""
+    """pgbench could not be run, or some of its transactions failed."""
 
 
-def program(stage: Stage) -> str | None:
-    """Return the path of pgbench, of the running server or of the machine; None without one."""
+def floor_of(stage: Stage, connections: int) -> Take | None:
+    """Return what measures the floor; None where there is no PostgreSQL, or no pgbench."""
     if stage.postgres is None:
         return None
     own = stage.postgres.bin_dir / "pgbench"
-    return str(own) if own.exists() else shutil.which("pgbench")
+    program = str(own) if own.exists() else shutil.which("pgbench")
+    if program is None:
+        return None
+    return lambda seconds: _take(program, stage, connections, seconds)
 
 
-def measure(stage: Stage, *, connections: int, seconds: float) -> float:
-    """Return the transactions a second. Raises FloorError."""
-    found = program(stage)
-    if found is None or stage.postgres is None:
-        raise FloorError("pgbench is not here")
+def _take(program: str, stage: Stage, connections: int, seconds: float) -> Sample:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(SCRIPT)
         script.flush()
-        command = [found, "--no-vacuum", "--protocol=prepared", f"--client={connections}"]
-        command += ["--jobs=1", f"--time={round(seconds)}", f"--file={Path(script.name)}"]
+        command = [program, "--no-vacuum", "--protocol=prepared", f"--client={connections}"]
+        command += ["--jobs=1", f"--time={max(round(seconds), 1)}", f"--file={Path(script.name)}"]
         for name in ("first_operator", "last_operator", "source"):
             command.append(f"--define={name}={stage.world[name]}")
+        before = stage.used_by_database().seconds
         done = subprocess.run(
-            [*command, stage.postgres.url], capture_output=True, text=True, timeout=seconds + 60
+            [*command, stage.env["DATABASE_URL"]],
+            capture_output=True,
+            text=True,
+            timeout=seconds + 60,
         )
-    told = re.search(r"tps = ([0-9.]+)", done.stdout)
-    if done.returncode or told is None:
+        used = stage.used_by_database().seconds - before
+    count, rate = told(done.stdout)
+    if done.returncode or not count:
         raise FloorError(done.stderr[-500:])
-    return float(told[1])
+    stage.books.posted += count
+    return Sample(count, count / rate, used)
+
+
+def told(text: str) -> tuple[int, float]:
+    """Return how many transactions pgbench says it made, and how many a second. FloorError."""
+    count = re.search(r"actually processed: ([0-9]+)", text)
+    rate = re.search(r"tps = ([0-9.]+)", text)
+    failed = re.search(r"failed transactions: ([0-9]+)", text)
+    if count is None or rate is None or (failed and int(failed[1])):
+        raise FloorError(text[-500:])
+    return int(count[1]), float(rate[1])

@@ -2,109 +2,91 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from statistics import median
-from typing import Any
-
-from benchmarks import arrivals
-from benchmarks.processes import usage_of
-from benchmarks.stage import Stage, module_output, running_stage
+from benchmarks import arrivals, page_turns, rounds
+from benchmarks.arrivals import BARE, KNOWN, NEW
+from benchmarks.bars import Bar, at_least, at_most, shown, table
+from benchmarks.part import BUSY, OPERATORS, Outcome, Run, say
+from benchmarks.rounds import Key, Samples, Take
+from benchmarks.running import running_stages
 from benchmarks.world import Plan
 
-CONNECTIONS = (16,)
+STORED = (1_000, 100_000, 1_000_000)
+MANY_OPERATORS = (10, 1_000, 10_000)
+QUICK, LARGE = 20_000, 10_000_000
+FLAT = 1.1  # 10 % from the smallest world to the largest
+FLAT_OPERATORS = 1.4  # from 20 to 1,000
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What an arrival costs in a world of one size, beside the bare view of the same minute."""
-
-    plan: Plan
-    cpu_ms: float
-    rate: float
-    bare_per_arrival: float  # CPU of the bare view / CPU of an arrival
-    pages: dict[str, dict[str, float]]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return asdict(self)
-
-
-def measure(
-    database: str, plans: list[Plan], *, rounds: int, seconds: float, say: Callable[[str], None]
-) -> Iterator[Point]:
-    """Yield a point a plan; each has a database of its own."""
-    for plan in plans:
-        say(f"making {plan.contacts:,} contacts and {plan.operators:,} operators")
-        with running_stage(database, plan) as stage:
-            yield _point(stage, plan, rounds=rounds, seconds=seconds, say=say)
-
-
-def _point(
-    stage: Stage, plan: Plan, *, rounds: int, seconds: float, say: Callable[[str], None]
-) -> Point:
-    chosen = [
-        case
-        for case in arrivals.cases(stage.world, CONNECTIONS)
-        if case.name in (arrivals.BARE, "new leads")
-    ]
-    measured = list(arrivals.measure(stage, rounds=rounds, seconds=seconds, chosen=chosen, say=say))
-    new = [one for one in measured if one.case.name == "new leads"]
-    (row,) = (row for row in arrivals.rows(measured) if row.name == "new leads")
-    stage.promises()
-    return Point(
-        plan=plan,
-        cpu_ms=median(one.cpu for one in new) * 1e3,
-        rate=median(one.load.rate for one in new),
-        bare_per_arrival=row.of_bare[0] if row.of_bare else 0.0,
-        pages=json.loads(module_output("benchmarks.pages", stage.env)),
-    )
+def measure(run: Run) -> Outcome:
+    """Measure in all worlds, which are there at the same time."""
+    plans = plans_of(run)
+    say(f"making {len(plans)} worlds, the largest of {max(p.contacts for p in plans):,} contacts")
+    with running_stages(run.database, plans, run.shape) as stages:
+        takes: dict[Key, Take] = {}
+        for plan, stage in zip(plans, stages, strict=True):
+            chosen = {
+                Key(key.name, key.connections, name_of(plan)): case
+                for key, case in arrivals.cases(stage.world, (BUSY,)).items()
+                if key.name in (BARE, NEW) or (key.name == KNOWN and plan.operators == OPERATORS)
+            }
+            takes |= arrivals.takes_of(stage, chosen)
+        samples = rounds.interleaved(takes, rounds=run.rounds, seconds=run.seconds, say=say)
+        pages = page_turns.measure(
+            {name_of(p): s for p, s in zip(plans, stages, strict=True) if p.operators == OPERATORS},
+            turns=1 if run.quick else 3,
+            rounds=3 if run.quick else 9,
+        )
+        counts = {name_of(p): s.verify() for p, s in zip(plans, stages, strict=True)}
+    lines = ["## Growth, 16 connections", "", *_table(samples, plans), *page_turns.told(pages)]
+    figures = {"samples": arrivals.as_json(samples), "pages": pages, "counts": counts}
+    return Outcome(lines, figures, _bars(samples, plans) + page_turns.bars_of(pages))
 
 
-def queue_of(
-    database: str, waiting: int, *, closes: int, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Free places one by one beside a queue; return the milliseconds of a close beside it."""
-    say(f"making {waiting:,} waiting contacts")
-    with running_stage(database, Plan(waiting=waiting)) as stage:
-        job = json.dumps({"source": stage.world["lonely"], "closes": closes})
-        done = json.loads(module_output("benchmarks.work", stage.env, job, "queue"))
-        stage.promises()
-    return {"waiting": waiting, "ms": arrivals.spread(done["ms"])}
+def plans_of(run: Run) -> list[Plan]:
+    """Return the worlds; the first one is what the others are compared with."""
+    if run.quick or run.large:
+        return [Plan(OPERATORS, STORED[0]), Plan(OPERATORS, LARGE if run.large else QUICK)]
+    plans = [Plan(OPERATORS, count) for count in STORED]
+    return plans + [Plan(count, STORED[0]) for count in MANY_OPERATORS]
 
 
-def imported(
-    database: str, rows: int, *, seconds: float, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Import rows, and post as many contacts as can be; return both rates."""
-    say(f"importing {rows:,} rows")
-    with running_stage(database, Plan()) as stage:
-        job = json.dumps({"rows": rows, "source": stage.world["hot"]})
-        done = json.loads(module_output("benchmarks.work", stage.env, job, "import"))
-        (case,) = [
-            case for case in arrivals.cases(stage.world, CONNECTIONS) if case.name == "new leads"
-        ]
-        (posted,) = arrivals.measure(stage, rounds=1, seconds=seconds, chosen=[case], say=say)
-        stage.promises()
-    rate = rows / done["seconds"]
-    return {
-        "rows": rows,
-        "rate": rate,
-        "posted": posted.load.rate,
-        "ratio": rate / posted.load.rate,
-    }
+def name_of(plan: Plan) -> str:
+    """Return what a world is called in tables."""
+    if plan.operators == OPERATORS:
+        return f"{plan.contacts:,} contacts"
+    return f"{plan.operators:,} operators"
 
 
-def memory_of(database: str, *, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
-    """Post for some seconds, and for ten times as long; return the memory held after each."""
-    with running_stage(database, Plan()) as stage:
-        (case,) = [
-            case for case in arrivals.cases(stage.world, CONNECTIONS) if case.name == "new leads"
-        ]
-        held = []
-        for times in (1, 10):
-            list(arrivals.measure(stage, rounds=1, seconds=seconds * times, chosen=[case], say=say))
-            held.append(usage_of(stage.gunicorn.process.pid).memory)
-        stage.promises()
-    return {"after": held[0], "after_ten_times": held[1], "growth": held[1] / held[0]}
+def _table(samples: Samples, plans: list[Plan]) -> list[str]:
+    head = ["world", "case", "a second", "CPU ms each", "of bare, CPU"]
+    head += ["CPU to the first world", "rate to the first world"]
+    rows = []
+    for key, taken in samples.items():
+        first = Key(key.name, key.connections, name_of(plans[0]))
+        rows.append(
+            [
+                key.where,
+                key.name,
+                shown(rounds.spread(one.rate for one in taken), 0),
+                shown(rounds.spread(one.cpu_ms for one in taken), 2),
+                shown(arrivals.shares(samples, key, BARE, rounds.cpu), 2),
+                shown(rounds.ratio(samples, key, first, rounds.cpu), 2),
+                shown(rounds.ratio(samples, key, first, rounds.rate), 2),
+            ]
+        )
+    return table(head, rows)
+
+
+def _bars(samples: Samples, plans: list[Plan]) -> list[Bar]:
+    """Compare the largest world, and that of 1,000 operators, with the first."""
+    first, largest = name_of(plans[0]), name_of(max(plans, key=lambda plan: plan.contacts))
+    judged: list[tuple[str, str, float]] = [(NEW, largest, FLAT), (KNOWN, largest, FLAT)]
+    judged += [(NEW, name_of(p), FLAT_OPERATORS) for p in plans if p.operators == 1_000]
+    found = []
+    for name, where, bar in judged:
+        keys = Key(name, BUSY, where), Key(name, BUSY, first)
+        what = f"{name}, {where} to {first}"
+        found.append(at_most(f"{what}, CPU", rounds.ratio(samples, *keys, rounds.cpu), bar))
+        share = rounds.ratio(samples, *keys, rounds.rate)
+        found.append(at_least(f"{what}, rate", share, round(1 / bar, 2)))
+    return found

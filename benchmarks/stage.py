@@ -1,23 +1,30 @@
-"""Where a benchmark runs: a database with a world in it, and the application on top."""
+"""Where a benchmark runs: the application on a database with a world in it."""
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
+import secrets
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import world
+from benchmarks import server_logs
+from benchmarks.asking import ask
+from benchmarks.load import LoadError, Order
 from benchmarks.processes import Usage, usage_of
-from tools.stress.servers import ROOT, Gunicorn, environment, running_gunicorn
-from tools.with_postgres import Server, running_postgres
+from benchmarks.rounds import Sample
+from tools.stress.servers import ROOT, Gunicorn
+from tools.with_postgres import Server
 
-NO_BRAKES = {"API_RATE_LIMIT": "off", "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+UNLIMITED = {"DB_STATEMENT_TIMEOUT_MS": "0"}  # for what looks through all that is stored
+SETTLE_S = 0.2  # above the time of a slow answer: so that the last ones come to their end
+CREATED = 201
 
 
 class WorldError(Exception):
@@ -25,55 +32,127 @@ class WorldError(Exception):
 
 
 @dataclass(frozen=True)
+class Shape:
+    """How gunicorn is started: processes, threads in each, other variables of its environment."""
+
+    workers: int = 2
+    threads: int = 4
+    env: Mapping[str, str] = field(default_factory=dict)
+    generator: str = "wrk"
+    socket: bool = False  # to PostgreSQL by a Unix socket
+
+
+@dataclass
+class Books:
+    """How many contacts were acknowledged, and how many requests were cut off by a run's end."""
+
+    posted: int = 0
+    cut: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request to the API, and what its body is made from; `stores`: each one is a contact."""
+
+    path: str
+    connections: int
+    plan: Mapping[str, int | str]
+    stores: bool = True
+
+
+@dataclass(frozen=True)
 class Stage:
-    """A running application and what a benchmark has to know of its world."""
+    """A running application, and what a benchmark has to know of its world."""
 
     gunicorn: Gunicorn
     postgres: Server | None
     world: dict[str, Any]
     env: dict[str, str]
-
-    @property
-    def address(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.gunicorn.port}"
+    folder: Path
+    shape: Shape
+    books: Books = field(default_factory=Books)
 
     def used(self) -> Usage:
         """Return what application and database have used so far."""
-        used = usage_of(self.gunicorn.process.pid)
-        if self.postgres is not None and self.postgres.pid is not None:
-            used += usage_of(self.postgres.pid)
-        return used
+        return usage_of(self.gunicorn.process.pid) + self.used_by_database()
 
-    def promises(self) -> dict[str, int]:
-        """Return the counts of what is stored. Raises WorldError where a promise is broken."""
-        counts: dict[str, int] = json.loads(module_output("benchmarks.promises", self.env))
+    def used_by_database(self) -> Usage:
+        """Return what PostgreSQL has used so far; SQLite is a part of the application."""
+        if self.postgres is None or self.postgres.pid is None:
+            return Usage()
+        return usage_of(self.postgres.pid)
+
+    def order(self, case: Case, seconds: float) -> Order:
+        """Return what to ask of the load; no two name the same new leads."""
+        headers = {"Authorization": f"Bearer {self.world['token']}"}
+        plan = {**case.plan, "salt": secrets.token_hex(4)}
+        port = self.gunicorn.port
+        return Order(port, case.path, case.connections, seconds, headers=headers, plan=plan)
+
+    def take(self, case: Case, seconds: float) -> Sample:
+        """Ask for so many seconds; return what came of it. Raises LoadError."""
+        order = self.order(case, seconds)
+        before = self.used().seconds
+        load = ask(order, generator=self.shape.generator)
+        time.sleep(SETTLE_S + load.p99 / 1e3)
+        used = self.used().seconds - before
+        if case.stores:
+            self.books.posted += load.requests
+            self.books.cut += case.connections
+        times = load.p50, load.p95, load.p99
+        return Sample(load.requests, load.seconds, used, *times, cut=case.connections)
+
+    def probe(self, case: Case) -> None:
+        """Ask once. Raises LoadError unless what is asked for is created."""
+        order = replace(self.order(case, 0), connections=1)
+        client = http.client.HTTPConnection("127.0.0.1", order.port, timeout=30)
+        body = {"source_id": case.plan.get("source", case.plan.get("first"))}
+        body |= {"external_id": f"probe-{order.plan['salt']}"}
+        with contextlib.closing(client):
+            headers = {**order.headers, "Content-Type": "application/json"}
+            client.request(order.method, order.path, json.dumps(body), headers)
+            answer = client.getresponse()
+            text = answer.read(500).decode(errors="replace")
+        if answer.status != CREATED:
+            raise LoadError(f"{case.path} answers {answer.status}: {text}")
+        self.books.posted += case.stores
+
+    def verify(self) -> dict[str, int]:
+        """Return the counts of what is stored and noted. Raises WorldError: the run is void."""
+        counts = self._noted()
+        counts |= json.loads(module_output("benchmarks.promises", self.env | UNLIMITED))
+        stored = counts["contacts"] - self.world["contacts"]
+        if not self.books.posted <= stored <= self.books.posted + self.books.cut:
+            raise WorldError(
+                f"{self.books.posted} contacts acknowledged, {self.books.cut} requests cut off,"
+                f" but {stored} contacts stored"
+            )
         if counts["violations"]:
             raise WorldError(f"promises broken: {counts}")
-        return counts
+        return counts | {"cut_off": self.books.cut, "stored_of_these": stored - self.books.posted}
+
+    def _noted(self) -> dict[str, int]:
+        logs = [
+            server_logs.noted_by_gunicorn(log.read_text(errors="replace"))
+            for log in self.folder.glob("gunicorn*.log")
+        ]
+        if self.postgres is not None:
+            text = (self.postgres.run_dir / "server.log").read_text(errors="replace")
+            logs.append(server_logs.noted_by_postgres(text))
+        if void := [line for log in logs for line in log.void]:
+            raise WorldError(f"the servers report: {void[:3]}")
+        return {
+            "lock_waits": sum(log.waits for log in logs),
+            "errors": sum(log.errors for log in logs),
+        }
 
 
-@contextlib.contextmanager
-def running_stage(database: str, plan: world.Plan, *, workers: int = 2) -> Iterator[Stage]:
-    """Run the application on "sqlite" or "postgresql", durable as in use, until the block ends."""
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minicrm-bench-")))
-        postgres, url = None, f"sqlite:///{folder / 'bench.sqlite3'}"
-        if database == "postgresql":
-            postgres = stack.enter_context(running_postgres())
-            url = postgres.url
-        env = environment(url, folder, **NO_BRAKES)
-        facts = json.loads(module_output("benchmarks.world", env, world.as_job(plan)))
-        serving = running_gunicorn(workers, env, folder / "gunicorn.log")
-        yield Stage(stack.enter_context(serving), postgres, facts, env)
-
-
-def module_output(module: str, env: dict[str, str], job: str = "", *arguments: str) -> str:
+def module_output(module: str, env: Mapping[str, str], job: str = "", *arguments: str) -> str:
     """Run one of our modules to its end; return what it wrote. Raises WorldError."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=env,
+        env=dict(env),
         input=job,
         capture_output=True,
         text=True,

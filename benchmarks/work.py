@@ -10,7 +10,6 @@ import contextlib
 import csv
 import io
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import django
+
+COLUMNS = ["external_id", "name", "message"]
 
 
 def main() -> None:
@@ -28,45 +29,42 @@ def main() -> None:
     json.dump(done, sys.stdout)
 
 
-def _import(*, rows: int, source: int) -> dict[str, Any]:
+def _import(*, rows: int, source: int, salt: str) -> dict[str, Any]:
     """Import so many rows of new leads; return the seconds and the CPU seconds of this process."""
     from django.core.management import call_command
 
-    with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="", delete=False) as file:
-        writer = csv.writer(file)
-        writer.writerow(["external_id", "name", "message"])
-        writer.writerows([f"import-{n}", "Bench", "Please call back."] for n in range(rows))
-    path = Path(file.name)
-    begun, cpu = time.perf_counter(), _cpu()
-    with contextlib.redirect_stdout(io.StringIO()):
-        call_command("import_contacts", str(path), source=str(source), verbosity=0)
-    seconds = time.perf_counter() - begun
-    path.unlink()
-    return {"rows": rows, "seconds": seconds, "cpu": _cpu() - cpu}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{salt}.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows([f"{salt}-{n}", "Bench", "Please call back."] for n in range(rows))
+        begun, cpu = time.perf_counter(), time.process_time()
+        with contextlib.redirect_stdout(io.StringIO()):
+            columns = {name: name for name in COLUMNS}
+            call_command("import_contacts", path, source=str(source), verbosity=0, **columns)
+        return {"seconds": time.perf_counter() - begun, "cpu": time.process_time() - cpu}
 
 
-def _queue(*, source: int, closes: int) -> dict[str, Any]:
-    """Close one contact after the other beside a long queue; return the milliseconds of each."""
-    from distribution.models import Operator, OperatorSourceWeight
+def _queue(*, closes: int) -> dict[str, Any]:
+    """Close one contact after the other beside a queue; return the milliseconds of each."""
+    from benchmarks.world import CLOSER
+    from distribution.models import Operator
     from distribution.services import update_operator
     from leads.models import Contact
     from leads.services import close_contact
 
-    operator = Operator.objects.create(name="Bench closer", max_load=0)
-    OperatorSourceWeight.objects.create(operator=operator, source_id=source, weight=1)
+    operator = Operator.objects.get(name=CLOSER)
     update_operator(operator.pk, max_load=1, actor="bench")
     taken = []
+    cpu = 0.0
     for _ in range(closes):
         contact = Contact.objects.assigned().get(operator=operator)
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         close_contact(contact.pk, actor="bench")
+        cpu += time.process_time() - used
         taken.append((time.perf_counter() - begun) * 1e3)
-    return {"waiting": Contact.objects.waiting().count(), "ms": taken}
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return {"ms": taken, "cpu": cpu}
 
 
 if __name__ == "__main__":

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from itertools import islice
 from typing import Any
 
-BATCH = 5_000
 NO_LIMIT = 2_000_000_000
 SOURCES = 200  # of the run with many
+OF_EACH_SOURCE = 20  # operators of these
 WEIGHT = 5
+CLOSER = "Bench closer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,9 @@ def main() -> None:
 
 
 def _make(plan: Plan) -> dict[str, Any]:
+    from benchmarks import past
     from distribution.keys import create_api_key
-    from distribution.models import Operator, OperatorSourceWeight, Source
+    from distribution.models import Operator, Source
 
     operators = Operator.objects.bulk_create(
         Operator(name=f"Bench operator {n}", max_load=NO_LIMIT) for n in range(plan.operators)
@@ -54,18 +53,19 @@ def _make(plan: Plan) -> dict[str, Any]:
     sources = Source.objects.bulk_create(
         Source(name=f"Bench source {n}") for n in range(SOURCES + 2)
     )
-    hot, lonely, many = sources[0], sources[1], sources[2:]
+    hot, *many, lonely = sources
     pairs = [(hot, operator) for operator in operators]
-    pairs += [(source, operator) for source in many for operator in operators[:20]]
-    OperatorSourceWeight.objects.bulk_create(
-        (OperatorSourceWeight(source=s, operator=o, weight=WEIGHT) for s, o in pairs),
-        batch_size=BATCH,
-    )
-    _past(plan.contacts, [hot.pk, *(source.pk for source in many)], operators[0].pk)
-    _queue(plan.waiting, lonely.pk)
+    pairs += [(source, operator) for source in many for operator in operators[:OF_EACH_SOURCE]]
+    _set_weights(pairs)
+    past.close_contacts(plan.contacts, (hot.pk, many[-1].pk), (operators[0].pk, operators[-1].pk))
+    if plan.waiting:
+        past.let_wait(plan.contacts, plan.waiting, lonely.pk)
+        _set_weights([(lonely, Operator.objects.create(name=CLOSER, max_load=0))])
+    past.settle()
     _key, token = create_api_key(name="Bench", can_manage=True, actor="bench")
     return {
         "token": token,
+        "contacts": plan.contacts + plan.waiting,
         "hot": hot.pk,
         "source": hot.pk,
         "first_operator": operators[0].pk,
@@ -77,70 +77,13 @@ def _make(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _past(count: int, sources: list[int], operator: int) -> None:
-    """Store closed contacts, evenly over the sources and the last thirty days."""
-    from django.utils import timezone
+def _set_weights(pairs: list[tuple[Any, Any]]) -> None:
+    from distribution.models import OperatorSourceWeight
 
-    from leads.models import Assignment, Contact, Lead
-
-    now = timezone.now()
-    for numbers in _batches(count):
-        leads = Lead.objects.bulk_create(
-            Lead(external_id=f"bench-{n}", name="Bench") for n in numbers
-        )
-        moments = [now - timedelta(days=30) * ((count - n) / count) for n in numbers]
-        contacts = Contact.objects.bulk_create(
-            Contact(
-                lead=lead,
-                source_id=sources[lead.pk % len(sources)],
-                operator_id=operator,
-                status=Contact.Status.CLOSED,
-                supplied={"external_id": lead.external_id},
-                name="Bench",
-                message="Please call back.",
-                created_at=at,
-                assigned_at=at,
-                closed_at=at,
-            )
-            for lead, at in zip(leads, moments, strict=True)
-        )
-        Assignment.objects.bulk_create(
-            Assignment(
-                contact=contact,
-                operator_id=operator,
-                method=Assignment.Method.WEIGHTED_RANDOM,
-                decision={"method": "weighted_random", "by": "bench", "operator_id": operator},
-                started_at=contact.created_at,
-                ended_at=contact.created_at,
-                ended_as=Assignment.End.CLOSED,
-            )
-            for contact in contacts
-        )
-
-
-def _queue(count: int, source: int) -> None:
-    """Let contacts wait at a source that nobody serves."""
-    from django.utils import timezone
-
-    from leads.models import Assignment, Contact, Lead
-
-    now = timezone.now()
-    for numbers in _batches(count):
-        leads = Lead.objects.bulk_create(Lead(external_id=f"waiting-{n}") for n in numbers)
-        contacts = Contact.objects.bulk_create(
-            Contact(lead=lead, source_id=source, status=Contact.Status.WAITING, created_at=now)
-            for lead in leads
-        )
-        Assignment.objects.bulk_create(
-            Assignment(contact=contact, method=Assignment.Method.QUEUED, started_at=now)
-            for contact in contacts
-        )
-
-
-def _batches(count: int) -> Iterator[list[int]]:
-    numbers = iter(range(1, count + 1))
-    while batch := list(islice(numbers, BATCH)):
-        yield batch
+    OperatorSourceWeight.objects.bulk_create(
+        (OperatorSourceWeight(source=s, operator=o, weight=WEIGHT) for s, o in pairs),
+        batch_size=5_000,
+    )
 
 
 def as_job(plan: Plan) -> str:

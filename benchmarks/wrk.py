@@ -1,39 +1,16 @@
-"""The load: Debian's `wrk`, which costs the two cores it shares with the server the least."""
+"""The load by Debian's `wrk`, which takes the least from the cores it shares with the server."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.load import LONGEST_ANSWER_S, Load, LoadError, Order
 
 SCRIPT = Path(__file__).with_name("load.lua")
 MARK = "result:"
-LONGEST_ANSWER_S = 30
-
-
-class LoadError(Exception):
-    """The load cannot be made, or its answers were not what they should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What came of a run; milliseconds at which 50, 95 and 99 of 100 were answered."""
-
-    requests: int
-    seconds: float
-    refused: int  # answers of 400 and above
-    broken: int  # no answer at all
-    p50: float
-    p95: float
-    p99: float
-
-    @property
-    def rate(self) -> float:
-        """Requests a second."""
-        return self.requests / self.seconds
 
 
 def available() -> bool:
@@ -41,26 +18,14 @@ def available() -> bool:
     return shutil.which("wrk") is not None
 
 
-def run(
-    url: str,
-    *,
-    connections: int,
-    seconds: float,
-    token: str = "",
-    method: str = "GET",
-    plan: Mapping[str, object] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Load:
-    """Ask over and over on so many connections for some seconds.
-
-    `plan` tells load.lua what to post; it is passed in arguments. Raises LoadError.
-    """
-    sent = dict(headers or {})
-    if token:
-        sent["Authorization"] = f"Bearer {token}"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(round(seconds), 1)}s"]
-    command += [f"--timeout={LONGEST_ANSWER_S}s", f"--script={SCRIPT}", url, "--", method]
-    command += [json.dumps(plan or {}), *(f"{name}: {value}" for name, value in sent.items())]
+def run(order: Order) -> Load:
+    """Ask over and over for some whole seconds, at least one. Raises LoadError."""
+    seconds = max(round(order.seconds), 1)
+    command = ["wrk", "-t1", f"-c{order.connections}", f"-d{seconds}s"]
+    command += [f"--timeout={LONGEST_ANSWER_S}s", f"--script={SCRIPT}"]
+    command += [f"http://127.0.0.1:{order.port}{order.path}", "--", order.method]
+    command += [json.dumps(dict(order.plan))]
+    command += [f"{name}: {value}" for name, value in order.headers.items()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if done.returncode or not lines:

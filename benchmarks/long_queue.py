@@ -1,0 +1,51 @@
+"""Places freed one by one beside a short queue and a long one."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+from benchmarks import arrivals, rounds
+from benchmarks.bars import shown, table
+from benchmarks.part import Outcome, Run, say
+from benchmarks.rounds import Key, Sample
+from benchmarks.running import running_stages
+from benchmarks.stage import UNLIMITED, Stage, module_output
+from benchmarks.world import Plan
+
+WAITING = (1_000, 10_000)
+CLOSES_A_SECOND = 10  # of the round's length; fewer in all than are waiting
+
+
+def measure(run: Run) -> Outcome:
+    """Close contacts in both worlds, in turns."""
+    with running_stages(run.database, [Plan(waiting=n) for n in WAITING], run.shape) as stages:
+        takes = {
+            Key("close", where=f"{count:,} waiting"): partial(_take, stage)
+            for count, stage in zip(WAITING, stages, strict=True)
+        }
+        samples = rounds.interleaved(takes, rounds=run.rounds, seconds=run.seconds, say=say)
+        counts = [stage.verify() for stage in stages]
+    first = next(iter(samples))
+    rows = [
+        [
+            key.where,
+            shown(rounds.spread(one.p50 for one in taken), 1),
+            shown(rounds.spread(one.cpu_ms for one in taken), 1),
+            shown(rounds.ratio(samples, key, first, rounds.cpu), 2),
+        ]
+        for key, taken in samples.items()
+    ]
+    head = ["queue", "p50 of a close that hands its place on, ms", "CPU ms each"]
+    lines = ["## A long queue, freed place by place", ""]
+    lines += table([*head, "CPU to the first"], rows)
+    return Outcome(lines, {"samples": arrivals.as_json(samples), "counts": counts})
+
+
+def _take(stage: Stage, seconds: float) -> Sample:
+    job = json.dumps({"closes": max(round(seconds * CLOSES_A_SECOND), 5)})
+    before = stage.used_by_database().seconds
+    done = json.loads(module_output("benchmarks.work", stage.env | UNLIMITED, job, "queue"))
+    used = done["cpu"] + stage.used_by_database().seconds - before
+    times = sorted(done["ms"])
+    return Sample(len(times), sum(times) / 1e3, used, p50=times[len(times) // 2], p99=times[-1])

@@ -1,0 +1,102 @@
+"""When a run is void: what the servers wrote, what is stored, what the promises say."""
+
+import json
+
+import pytest
+
+from benchmarks import floor, server_logs, stage
+from benchmarks.running import by_socket
+from benchmarks.stage import Books, Shape, Stage, WorldError
+from tools.with_postgres import Server
+
+pytestmark = pytest.mark.any_database
+
+GOOD = {"contacts": 1_100, "leads": 1_050, "waiting": 0, "violations": 0}
+
+
+@pytest.fixture
+def make_stage(tmp_path, monkeypatch):
+    def make(*, counts=GOOD, log="", books=None):
+        (tmp_path / "gunicorn-1.log").write_text(log)
+        monkeypatch.setattr(stage, "module_output", lambda *arguments: json.dumps(counts))
+        world = {"contacts": 1_000}
+        return Stage(None, None, world, {}, tmp_path, Shape(), books or Books(100, 16))
+
+    return make
+
+
+def test_a_good_run_tells_its_counts(make_stage):
+    counts = make_stage().verify()
+    assert counts == GOOD | {"lock_waits": 0, "errors": 0, "cut_off": 16, "stored_of_these": 0}
+
+
+@pytest.mark.parametrize("stored", [1_099, 1_117])
+def test_contacts_lost_or_doubled_make_a_run_void(make_stage, stored):
+    with pytest.raises(WorldError, match=f"but {stored - 1_000} contacts stored"):
+        make_stage(counts=GOOD | {"contacts": stored}).verify()
+
+
+def test_requests_cut_off_at_the_end_may_be_stored_or_not(make_stage):
+    assert make_stage(counts=GOOD | {"contacts": 1_116}).verify()["contacts"] == 1_116
+
+
+def test_broken_promises_make_a_run_void(make_stage):
+    with pytest.raises(WorldError, match="promises broken"):
+        make_stage(counts=GOOD | {"violations": 1}).verify()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[2026-01-01] [CRITICAL] WORKER TIMEOUT (pid:7)",
+        "ERROR django.request Internal Server Error: /api/v1/contacts/",
+        "Traceback (most recent call last):",
+    ],
+)
+def test_what_gunicorn_reports_makes_a_run_void(make_stage, line):
+    with pytest.raises(WorldError, match="the servers report"):
+        make_stage(log=f"fine\n{line}\n").verify()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ERROR:  deadlock detected",
+        "ERROR:  canceling statement due to lock timeout",
+        "ERROR:  canceling statement due to statement timeout",
+        "ERROR:  could not serialize access due to concurrent update",
+        "FATAL:  sorry, too many clients already",
+        "PANIC:  could not write to file",
+    ],
+)
+def test_what_postgres_must_not_report(line):
+    noted = server_logs.noted_by_postgres(f"LOG:  checkpoint complete\n{line}\n")
+    assert noted.void == (line,)
+    assert noted.errors == 0
+
+
+def test_long_waits_and_other_errors_are_counted():
+    noted = server_logs.noted_by_postgres(
+        "LOG:  process 7 still waiting for ShareLock on transaction 9 after 1000.1 ms\n"
+        "LOG:  process 7 acquired ShareLock on transaction 9 after 1200.0 ms\n"
+        "ERROR:  duplicate key value violates unique constraint\n"
+    )
+    assert (noted.void, noted.waits, noted.errors) == ((), 1, 1)
+
+
+def test_pgbench_tells_how_many_and_how_fast():
+    text = "number of transactions actually processed: 812\nnumber of failed transactions: 0 (0%)\n"
+    assert floor.told(f"{text}tps = 203.25 (without initial connection time)\n") == (812, 203.25)
+    with pytest.raises(floor.FloorError):
+        floor.told(text.replace(": 0 (", ": 3 (") + "tps = 203.25\n")
+    with pytest.raises(floor.FloorError):
+        floor.told("")
+
+
+def test_a_database_is_reached_by_its_socket(tmp_path):
+    import dj_database_url
+
+    server = Server(tmp_path, tmp_path, tmp_path / "run", 5433)
+    parsed = dj_database_url.parse(by_socket("postgres://minicrm@127.0.0.1:5433/minicrm_0", server))
+    assert (parsed["HOST"], parsed["PORT"]) == (str(tmp_path / "run"), 5433)
+    assert (parsed["USER"], parsed["NAME"]) == ("minicrm", "minicrm_0")
