@@ -76,5 +76,6 @@ def _settled_number(newest: int, now: datetime) -> int:
     commit later than others whose contacts have higher numbers.
     """
     late = Contact.objects.filter(created_at__gte=now - SETTLED_AFTER)
-    first = late.order_by("created_at").values_list("pk", flat=True).first()
+    # The lowest number of those: all rows that an import stores at once came in at one moment.
+    first = late.order_by("created_at", "pk").values_list("pk", flat=True).first()
     return max(0, (newest + 1 if first is None else first) - 1 - MARGIN)

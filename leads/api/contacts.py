@@ -114,9 +114,14 @@ def get_contact(
 
 
 def _written(receipt: dict[str, Any]) -> dict[str, Any]:
-    """Return a receipt with its moments written as in all other answers."""
-    moments = {name: receipt[name] for name in ("created_at", "assigned_at")}
-    return receipt | {name: text and text.replace("+00:00", "Z") for name, text in moments.items()}
+    """Return a receipt with its members in order, and its moments as in all other answers.
+
+    PostgreSQL keeps the answer for a replay with its members in an order of its own.
+    """
+    ordered = {name: receipt[name] for name in ContactReceipt.model_fields}
+    for name in ("created_at", "assigned_at"):
+        ordered[name] = ordered[name] and ordered[name].replace("+00:00", "Z")
+    return ordered
 
 
 def _source_id(request: HttpRequest, given: int | None) -> int:

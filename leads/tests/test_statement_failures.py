@@ -11,7 +11,6 @@ from django.db import connection, connections
 
 from distribution import authentication
 from leads.services import idempotency, register_contact, registration
-from leads.services.identification import identify_lead
 from leads.services.registration import Registration
 from leads.tests.checks import assert_promises_kept
 from leads.tests.hot_path import (
@@ -173,12 +172,14 @@ def test_without_retries_of_the_authentication_it_fails(scene, monkeypatch):
 
 
 def test_with_a_commit_in_between_it_fails(scene, monkeypatch):
-    def identify_and_commit(keys, **kwargs):
-        identified = identify_lead(keys, **kwargs)
-        connection._commit()
-        return identified
+    identify = registration._lead_and_candidates
 
-    monkeypatch.setattr(registration, "identify_lead", identify_and_commit)
+    def identify_and_commit(*args):
+        found = identify(*args)
+        connection._commit()
+        return found
+
+    monkeypatch.setattr(registration, "_lead_and_candidates", identify_and_commit)
     each_fails("half stored", ARRIVAL, scene, gone=True, stored=False)
 
 

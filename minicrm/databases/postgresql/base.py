@@ -7,6 +7,7 @@ import select
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -16,12 +17,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Whether the connection can be used; asked before the first query of each request.
 
         On an idle connection there is nothing to read until the server says goodbye. So an
-        answer to `SELECT 1`, which Django waits for each time, is needed only if there is, or
-        after an error.
+        answer to `SELECT 1`, which Django waits for each time, is needed only if there is, after
+        an error, and within a transaction.
         """
         if self.connection.closed:
             return False
-        return super().is_usable() if self.errors_occurred or self._has_word() else True
+        is_idle = self.connection.info.transaction_status == TransactionStatus.IDLE
+        if is_idle and not self.errors_occurred and not self._has_word():
+            return True
+        return super().is_usable()
 
     def _has_word(self) -> bool:
         poll = select.poll()
