@@ -31,12 +31,13 @@ def grow(*, operators: int, contacts: int) -> None:
 def _copy_contacts(status: str, wanted: int) -> None:
     """Copy contacts with their periods: the n-th copy's id is n steps away from the original's."""
     step = Contact.objects.aggregate(last=Max("pk"))["last"]
+    away = f"n * CAST({step} AS bigint)"  # other tests may have come far with their numbers
     contacts = f"SELECT id FROM {Contact._meta.db_table} WHERE status = '{status}'"
     times = wanted // Contact.objects.filter(status=status).count()
     periods = list(Assignment.objects.filter(contact__status=status).values_list("pk", flat=True))
-    _copy(Contact, times, f"id IN ({contacts})", id=f"id + n * {step}")
+    _copy(Contact, times, f"id IN ({contacts})", id=f"id + {away}")
     originals = ", ".join(map(str, periods))
-    _copy(Assignment, times, f"id IN ({originals})", contact_id=f"contact_id + n * {step}")
+    _copy(Assignment, times, f"id IN ({originals})", contact_id=f"contact_id + {away}")
 
 
 def _copy(model: type[Model], times: int, where: str = "TRUE", **changed: str) -> None:
