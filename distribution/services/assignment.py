@@ -21,8 +21,8 @@ from minicrm.transactions import RunAgain
 SYSTEM_RANDOM = SystemRandom()
 
 NEAR = 3  # free places; that so many go to others between a look and a claim is rare
-# Takes a place with an operator, given the decision record too; the operator's name, or None.
-Take = Callable[[int, dict[str, Any]], str | None]
+# Takes a place with whom was drawn, given the decision record too; their name, or None.
+Take = Callable[[Candidate, dict[str, Any]], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,14 @@ class Claim:
         return str(self.decision["method"])
 
 
-def take_place(operator_id: int, decision: dict[str, Any]) -> str | None:
+def is_near_limit(chosen: Candidate) -> bool:
+    """Whether their last places may well go to others before ours is taken."""
+    return chosen.limit - chosen.load <= NEAR
+
+
+def take_place(chosen: Candidate, decision: dict[str, Any]) -> str | None:
     """Take a place, and nothing else."""
-    return place_sql.take_place(operator_id)
+    return place_sql.take_place(chosen.operator_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def _claim_among(candidates: list[Candidate], choice: Choice) -> Claim:
 
 
 def _claimed(choice: Choice, chosen: Candidate, decision: dict[str, Any]) -> Claim | None:
-    name = _taken(chosen, partial(choice.take, chosen.operator_id, decision))
+    name = _taken(chosen, partial(choice.take, chosen, decision))
     return None if name is None else Claim(chosen.operator_id, decision, name)
 
 
@@ -138,7 +143,7 @@ def _taken(chosen: Candidate, take: Callable[[], str | None]) -> str | None:
     transaction.
     """
     has_row_locks = connection.vendor == "postgresql"
-    if has_row_locks and chosen.limit - chosen.load <= NEAR:
+    if has_row_locks and is_near_limit(chosen):
         with connection.cursor() as cursor:
             cursor.execute("SAVEPOINT place")
             if (name := take()) is None:

@@ -6,7 +6,7 @@ are read. The draw is the same, and so is the record, but that loads in it are o
 """
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from random import Random
 from typing import Any, NamedTuple
@@ -85,8 +85,9 @@ def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
     others = others[: LISTED_CANDIDATES - 1]
     facts = _read_facts(source_id, chosen_id, until=max(others, default=0))
     chosen = facts.get(chosen_id)
-    if chosen is None:
-        return None  # their weight has just been taken away
+    weight = weights[bisect_left(ids, chosen_id)]
+    if chosen is None or chosen.reason() is not None or chosen.weight != weight:
+        return None  # changed between the two looks: the record must not say otherwise
     counts = {reason.value: count for reason, count in zip(REASONS, left_out, strict=True) if count}
     decision = selection.decision_record(
         method="weighted_random",

@@ -78,6 +78,20 @@ def test_an_inactive_source_gives_nobody_anything(source):
     assert (claim.operator_id, claim.decision["source_inactive"]) == (None, True)
 
 
+@pytest.mark.parametrize("changed", [{"load": 5}, {"weight": 3}, {"is_active": False}])
+def test_who_has_changed_between_the_two_looks_is_left_to_the_plain_way(
+    source, monkeypatch, changed
+):
+    """Else the record would say that the chosen one could not have had it."""
+    read = many_operators._read_facts
+
+    def read_later(*args, **kwargs):
+        return {pk: one._replace(**changed) for pk, one in read(*args, **kwargs).items()}
+
+    monkeypatch.setattr(many_operators, "_read_facts", read_later)
+    assert many_operators.draw_among_many(source.pk, actor="test", rng=Random(1)) is None
+
+
 def test_a_place_lost_meanwhile_is_drawn_again_the_plain_way(source, monkeypatch):
     real, taken = many_operators.draw_among_many, []
 

@@ -30,6 +30,8 @@ from minicrm.schemas import Moment, ObjectId, QueryId, QueryText
 
 router = Router(tags=["Contacts"])
 
+JSON = "application/json; charset=utf-8"  # as ninja has it
+
 
 class Include(StrEnum):
     """What an answer may hold besides."""
@@ -76,7 +78,7 @@ def post_contact(request: HttpRequest, contact: ContactIn) -> HttpResponse:
         once=once_of(request, "POST /contacts/"),
     )
     # The receipt is JSON already: ninja would make a model of it, and JSON of that.
-    response = JsonResponse(_written(registration.receipt), status=201)
+    response = JsonResponse(_written(registration.receipt), status=201, content_type=JSON)
     if registration.replayed:
         response["Idempotency-Replayed"] = "true"
     return response

@@ -160,24 +160,25 @@ def insert_waiting(contact: NewContact, decision: dict[str, Any]) -> int:
         return _insert(cursor, contact, None, decision)
 
 
+def insert_assigned(contact: NewContact, operator_id: int, decision: dict[str, Any]) -> int:
+    """Store a contact for which a place has been taken, and its first period; return its id."""
+    with hot_cursor() as cursor:
+        return _insert(cursor, contact, operator_id, decision)
+
+
 def insert_with_place(
     contact: NewContact, operator_id: int, decision: dict[str, Any]
 ) -> tuple[int, str] | None:
-    """Take a place with an operator and store the contact there, with its first period.
+    """Take a place with an operator and store the contact there, in one. PostgreSQL only.
 
     Return the contact's id and the operator's name, or None, and nothing stored, where the place
     is gone.
     """
+    values = [*_contact_row(contact, taken=True), *_period_row(contact, decision)]
     with hot_cursor() as cursor:
-        if connection.vendor == "postgresql":
-            values = [*_contact_row(contact, taken=True), *_period_row(contact, decision)]
-            cursor.execute(_contact_with_place(), [operator_id, *values])
-            found: tuple[int, str] | None = cursor.fetchone()
-            return found
-        name = place_sql.take_place(operator_id)
-        if name is None:
-            return None
-        return _insert(cursor, contact, operator_id, decision), name
+        cursor.execute(_contact_with_place(), [operator_id, *values])
+        found: tuple[int, str] | None = cursor.fetchone()
+    return found
 
 
 def _insert(

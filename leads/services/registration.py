@@ -1,6 +1,6 @@
 """A contact's arrival: from a bot's request to an operator, in one transaction."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from distribution.selection import Candidate
 from distribution.services import Claim, claim_operator
-from distribution.services.assignment import SYSTEM_RANDOM
+from distribution.services.assignment import SYSTEM_RANDOM, is_near_limit, take_place
 from distribution.services.many_operators import has_many
 from leads.identity import BadKey, LeadKeys, normalise_keys
 from leads.models import Contact, Lead
 from leads.services.arrival_sql import (
     NewContact,
+    insert_assigned,
     insert_lead_and_look,
     insert_waiting,
     insert_with_place,
@@ -93,28 +94,56 @@ def _store(request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random) 
         message=request.message,
         payload=request.payload,
         created_at=received_at,
-        assigned_at=timezone.now(),
+        assigned_at=received_at,
     )
-    contact_id = 0
-
-    def take_and_store(operator_id: int, decision: dict[str, Any]) -> str | None:
-        nonlocal contact_id
-        stored = insert_with_place(contact, operator_id, decision)
-        if stored is None:
-            return None
-        contact_id, name = stored
-        return name
-
+    arrival = _Arrival(contact)
     claim = claim_operator(
         source_id=request.source_id,
         actor=actor,
         rng=rng,
         candidates=candidates,
-        take=take_and_store,
+        take=arrival.take,
     )
     if claim.operator_id is None:
-        contact_id = insert_waiting(contact, claim.decision)
-    return receipt_of(contact_id, contact, claim)
+        arrival.wait(claim.decision)
+    return receipt_of(arrival.contact_id, arrival.contact, claim)
+
+
+class _Arrival:
+    """A contact on its way into the database; `contact_id` is there once it is stored.
+
+    The moment at which its period begins is taken anew after each wait: before, the place may have
+    been another contact's.
+    """
+
+    def __init__(self, contact: NewContact) -> None:
+        self.contact = contact
+        self.contact_id = 0
+
+    def take(self, chosen: Candidate, decision: dict[str, Any]) -> str | None:
+        """Take a place with an operator and store the contact there; None, if it is gone."""
+        operator_id = chosen.operator_id
+        # Near the limit others may be waited for, in the statement that takes the place.
+        if connection.vendor == "postgresql" and not is_near_limit(chosen):
+            self._now()
+            stored = insert_with_place(self.contact, operator_id, decision)
+            if stored is None:
+                return None
+            self.contact_id, name = stored
+            return name
+        taken = take_place(chosen, decision)
+        if taken is not None:
+            self._now()
+            self.contact_id = insert_assigned(self.contact, operator_id, decision)
+        return taken
+
+    def wait(self, decision: dict[str, Any]) -> None:
+        """Store the contact in the queue."""
+        self._now()
+        self.contact_id = insert_waiting(self.contact, decision)
+
+    def _now(self) -> None:
+        self.contact = replace(self.contact, assigned_at=timezone.now())
 
 
 def _lead_and_candidates(

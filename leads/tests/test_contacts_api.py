@@ -277,3 +277,9 @@ def test_an_invisible_name_counts_as_left_out(api, weight):
     assert Lead.objects.get().name == ""
     api.post("contacts/", body | {"name": "One"})
     assert Lead.objects.get().name == "One"
+
+
+def test_the_receipt_is_json_like_all_other_answers(api, weight):
+    posted = api.post("contacts/", {"source_id": weight.source_id, "external_id": "one"})
+    read = api.get(f"contacts/{posted.json()['id']}")
+    assert posted["Content-Type"] == read["Content-Type"] == "application/json; charset=utf-8"

@@ -2,11 +2,13 @@ from datetime import UTC
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from distribution.models import Operator
+from distribution.services import assignment
 from distribution.tests.factories import SourceFactory, WeightFactory
 from leads.models import Assignment, Contact, Lead
-from leads.services import ContactRequest, register_contact
+from leads.services import ContactRequest, close_contact, register_contact
 from minicrm.errors import Invalid, NotFound
 
 pytestmark = pytest.mark.django_db
@@ -126,3 +128,33 @@ def test_the_database_refuses_a_contact_whose_status_and_operator_disagree(broke
         Contact.objects.update(operator=WeightFactory().operator)
     contact.refresh_from_db()
     assert contact.status == "waiting"
+
+
+def test_a_period_begins_after_the_wait_for_the_place(monkeypatch):
+    """Else it would overlap with that of the contact whose place it got."""
+    weight = WeightFactory(operator__max_load=1)
+    first = register(weight.source, external_id="first")["id"]
+    real, closed = assignment.lock_source, []
+
+    def lock_after_a_close(source_id):
+        close_contact(first, actor="test")
+        closed.append(Assignment.objects.get(contact=first).ended_at)
+        return real(source_id)
+
+    monkeypatch.setattr(assignment, "lock_source", lock_after_a_close)
+    second = register(weight.source, external_id="second")
+    assert second["operator_id"] == weight.operator_id
+    assert Assignment.objects.get(contact=second["id"]).started_at >= closed[0]
+
+
+def test_a_period_in_the_queue_begins_after_the_wait_too(monkeypatch):
+    waits = []
+    real = assignment.lock_source
+
+    def lock(source_id):
+        waits.append(timezone.now())
+        return real(source_id)
+
+    monkeypatch.setattr(assignment, "lock_source", lock)
+    receipt = register(SourceFactory())
+    assert Assignment.objects.get(contact=receipt["id"]).started_at >= waits[0]

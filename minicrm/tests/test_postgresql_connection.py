@@ -1,11 +1,12 @@
 """What our connections to PostgreSQL do otherwise than Django's."""
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 from minicrm.hot_cursor import hot_cursor
 from minicrm.tests.failing import end_connection
+from minicrm.transactions import retried, retried_read
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -73,3 +74,30 @@ def test_behind_a_pooler_it_is_not(monkeypatch):
         cursor.execute("SELECT count(*) FROM pg_prepared_statements")
         assert cursor.fetchone() == (0,)
     connection.close()
+
+
+@pytest.fixture
+def table():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE demo_numbers (n integer); INSERT INTO demo_numbers VALUES (1)")
+    yield "demo_numbers"
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE demo_numbers")
+    connection.close()
+
+
+@pytest.mark.parametrize("decorate", [retried, retried_read])
+def test_a_plan_that_a_change_of_types_has_outdated_is_made_anew(table, decorate):
+    @decorate
+    def read():
+        with hot_cursor() as cursor:
+            cursor.execute(f"SELECT n FROM {table} WHERE n = %s", [1])
+            return cursor.fetchall()
+
+    for _ in range(10):
+        assert read() == [(1,)]
+    other = connections["default"].copy()
+    with other.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} ALTER n TYPE bigint")
+    other.close()
+    assert read() == [(1,)]

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -72,6 +73,27 @@ class TestQueue:
         assert not got.wait(0.1)
         turn.end()
         assert got.wait(20)
+
+    def test_patience_with_another_process_has_an_end_too(self, path):
+        ours, theirs = Queue(path), Queue(path)
+        turn = theirs.wait(1)
+        assert ours.wait(0.01) is None
+        turn.end()
+        assert ours.wait(1) is not None
+
+    def test_an_interrupted_wait_leaves_nothing_behind(self, path, monkeypatch):
+        ours, theirs = Queue(path), Queue(path)
+        turn = theirs.wait(1)
+
+        def interrupt(seconds):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(queue.time, "sleep", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                ours.wait(1)
+        turn.end()
+        assert ours.wait(1) is not None
 
     def test_patience_has_an_end(self, path):
         line = Queue(path)
@@ -175,4 +197,5 @@ class TestConnection:
 
     def test_its_file_is_beside_the_database(self):
         with transaction.atomic():
-            assert Path(str(connection.settings_dict["NAME"]) + ENDING).stat().st_size == 0
+            found = Path(str(connection.settings_dict["NAME"]) + ENDING).stat()
+            assert stat.S_IMODE(found.st_mode) == 0o600  # a stranger's lock would stop all writing

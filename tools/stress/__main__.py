@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -65,8 +66,17 @@ def _run(name: str, options: argparse.Namespace) -> int:
         if keep:
             print(f"\nAnswers and logs are kept in {folder}", flush=True)
         else:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
     return violations
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, in which a process that is just ending may still tidy up."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 def _result(name: str, options: argparse.Namespace, folder: Path) -> Result:

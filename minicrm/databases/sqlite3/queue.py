@@ -1,4 +1,4 @@
-"""Whose turn it is to write: one at a time over all threads and processes, in order.
+"""Whose turn it is to write: one at a time over all threads and processes.
 
 This is for speed and fairness alone. That there is one writer is SQLite's own doing, and where a
 file cannot be locked, or for programs that know nothing of us, its lock is all there is.
@@ -7,9 +7,13 @@ file cannot be locked, or for programs that know nothing of us, its lock is all 
 import contextlib
 import fcntl
 import os
+import struct
 import threading
+import time
 
-ENDING = "-queue"  # of the file beside the database; there is never anything in it
+ENDING = "-queue"  # of the file beside the database
+NAP = 0.0003  # seconds
+WORD = struct.Struct("<qd")  # which process has waited last, and when
 
 
 class Turn:
@@ -31,32 +35,74 @@ class Turn:
 class Queue:
     """Those of this process who want to write to one database; the first of them meets others'.
 
-    Threads wait in line before a lock of this process, with an end to their patience. Only the
-    first waits for other processes, in the kernel, which serves them in order too, and lets the
-    next one go on when a process is killed.
+    Threads wait before a lock of this process, and only the first looks whether another process has
+    its turn: every fraction of a millisecond, as the kernel's own waiting would have no end. While
+    it does it leaves word in the file, so that a process lets the other one in between two of its
+    own. A turn ends with its process, whatever becomes of that.
     """
 
     def __init__(self, path: str) -> None:
         self._first = threading.Lock()
         self._file: int | None = None
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         with contextlib.suppress(OSError):
-            self._file = os.open(path + ENDING, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._file = os.open(path + ENDING, flags, 0o600)
 
     def wait(self, seconds: float) -> Turn | None:
         """Wait for a turn; None when the time is over."""
+        give_up_at = time.monotonic() + seconds
         if not self._first.acquire(timeout=seconds):
             return None
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            while not self._is_ours():
+                if time.monotonic() > give_up_at:
+                    self._first.release()
+                    return None
+                self._leave_word()
+                time.sleep(NAP)
+        except BaseException:
+            self._first.release()
+            raise
         return Turn(self)
 
     def leave(self) -> None:
         """End a turn."""
+        try:
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    fcntl.flock(self._file, fcntl.LOCK_UN)
+                if self._somebody_waits():
+                    time.sleep(2 * NAP)
+        finally:
+            self._first.release()
+
+    def _is_ours(self) -> bool:
+        """Take the file's lock; whether we have it, or there is none to be had."""
+        if self._file is None:
+            return True
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def _leave_word(self) -> None:
         if self._file is not None:
             with contextlib.suppress(OSError):
-                fcntl.flock(self._file, fcntl.LOCK_UN)
-        self._first.release()
+                os.pwrite(self._file, WORD.pack(os.getpid(), time.monotonic()), 0)
+
+    def _somebody_waits(self) -> bool:
+        """Whether another process has looked a moment ago; the clock is the machine's."""
+        word = b""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                word = os.pread(self._file, WORD.size, 0)
+        if len(word) < WORD.size:
+            return False
+        pid, moment = WORD.unpack(word)
+        return bool(pid != os.getpid() and 0 <= time.monotonic() - moment < 10 * NAP)
 
 
 _queues: dict[str, Queue] = {}
