@@ -154,7 +154,7 @@ def test_makes_a_key_and_shows_it(administrator, headers):
 def test_the_key_is_on_that_page_alone(administrator, caplog):
     response = administrator.post(NEW, {"name": "Demo bot"})
     token = token_in(response)
-    secret = token.rpartition("_")[2]
+    secret = token.split("_", 2)[2]  # which may have such a line in it
 
     assert response.status_code == 200
     assert "no-store" in response["Cache-Control"]
