@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from minicrm.tests.processes import processes_with
 from tools.stress.servers import ROOT
 
 pytestmark = pytest.mark.any_database
@@ -37,26 +38,14 @@ def test_leaves_nothing_behind_when_it_is_stopped(tmp_path):
         env=os.environ | {"TMPDIR": str(tmp_path)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        wait_until(lambda: len(processes_below(tmp_path)) >= 3)  # gunicorn and its workers
+        theirs = f"DATA_DIR={tmp_path}"
+        wait_until(lambda: len(processes_with(theirs)) >= 3)  # gunicorn and its workers
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert told == "\nbench: stopping\n"
-    assert processes_below(tmp_path) == []
+    assert processes_with(theirs) == []
     assert list(tmp_path.iterdir()) == []
-
-
-def processes_below(folder):
-    """Return the processes that keep their data there, which the run itself does not."""
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            content = environ.read_bytes()
-        except OSError:
-            continue  # somebody else's, or just ended
-        if f"DATA_DIR={folder}".encode() in content:
-            found.append(int(environ.parent.name))
-    return found
 
 
 def wait_until(condition):

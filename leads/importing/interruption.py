@@ -13,6 +13,9 @@ def put_off() -> Iterator[None]:
 
     Else it might come after a commit and before what was committed is counted.
     """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # whoever started us wants it ignored, as shells do for "&", or handles it
+        return
     if threading.current_thread() is not threading.main_thread():
         yield  # Python hands signals to the main thread only
         return

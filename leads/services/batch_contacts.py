@@ -14,7 +14,7 @@ from leads.models import Contact
 from leads.services.arrival_sql import NewContact
 from leads.services.batch_sql import CONTACTS, PERIODS, RECORDS, insert_rows, stored
 from leads.services.idempotency import Once
-from leads.services.registration import ContactRequest, Registration, receipt_of
+from leads.services.registration import ContactRequest, Registration, new_contact, receipt_of
 
 WAITING, ASSIGNED = Contact.Status.WAITING.value, Contact.Status.ASSIGNED.value
 
@@ -42,7 +42,7 @@ def write_contacts(
     now = timezone.now()
     claims = _with_names(claims)
     contacts = [
-        _new_contact(row.request, lead_id, received_at, now)
+        replace(new_contact(row.request, lead_id=lead_id, at=received_at), assigned_at=now)
         for row, lead_id in zip(rows, lead_ids, strict=True)
     ]
     ids = _insert_contacts(contacts, claims, received_at, now)
@@ -50,22 +50,6 @@ def write_contacts(
     receipts = list(map(receipt_of, ids, contacts, claims))
     _keep_answers(rows, receipts, now)
     return [Registration(receipt, replayed=False) for receipt in receipts]
-
-
-def _new_contact(
-    request: ContactRequest, lead_id: int, received_at: datetime, now: datetime
-) -> NewContact:
-    supplied = {"external_id": request.external_id, "email": request.email, "phone": request.phone}
-    return NewContact(
-        lead_id=lead_id,
-        source_id=request.source_id,
-        supplied={key: value for key, value in supplied.items() if value is not None},
-        name=request.name,
-        message=request.message,
-        payload=request.payload,
-        created_at=received_at,
-        assigned_at=now,
-    )
 
 
 def _with_names(claims: Sequence[Claim]) -> list[Claim]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
 from distribution.models import Source
@@ -24,12 +24,13 @@ from leads.services.idempotency import IMPORT_SCOPE, Once
 from leads.services.registration import Registration
 from minicrm.errors import ServiceError
 from minicrm.hot_cursor import hot_cursor
-from minicrm.transactions import retried
+from minicrm.transactions import LOCK_NOT_AVAILABLE, retried, sqlstate
 
 Outcome = Registration | ServiceError
 
 METHOD = str(Assignment.Method.WEIGHTED_RANDOM)
 IMPORTS = 7_201_184_365  # any number, for PostgreSQL's advisory locks
+LOOKS = 3  # again, at what the database refuses
 ANSWERS = """
 SELECT key, response FROM leads_idempotencyrecord
 WHERE scope = %s AND response IS NOT NULL AND """
@@ -73,11 +74,16 @@ class RowStore:
         # Whoever has to run again draws the same numbers again. New ones would take from those who
         # are nearly full: it is their places that are gone sometimes.
         state = self._rng.getstate()
-        operators_first = False
+        operators_first, refused_by_database = False, 0
         while rows:
             way = _Way(frozenset(self._full), operators_first)
             try:
                 outcomes, still_free = _store(rows, way, self._rng, state, actor=self._actor)
+            except IntegrityError:
+                # A source that was deleted after the look, mostly: the next look refuses its rows.
+                refused_by_database += 1
+                if refused_by_database > LOOKS:
+                    raise
             except PlacesTaken:
                 operators_first = True
             except _NobodyFree as nobody:
@@ -130,8 +136,13 @@ def _let_no_other_import_in() -> None:
     what the other one has inserted. SQLite has one writer anyway.
     """
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORTS])
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORTS])
+        except OperationalError as error:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE:
+                raise
+            raise OperationalError("Another import is under way.") from error.__cause__
 
 
 def _refused(rows: Sequence[Row]) -> dict[str, Outcome]:

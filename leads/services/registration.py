@@ -1,6 +1,7 @@
 """A contact's arrival: from a bot's request to an operator, in one transaction."""
 
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -85,18 +86,7 @@ def _store(request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random) 
     """Write the lead, the place taken, the contact and its assignment; return the receipt."""
     received_at = timezone.now()
     lead, candidates = _lead_and_candidates(keys, request)
-    supplied = {"external_id": request.external_id, "email": request.email, "phone": request.phone}
-    contact = NewContact(
-        lead_id=lead.pk,
-        source_id=request.source_id,
-        supplied={key: value for key, value in supplied.items() if value is not None},
-        name=request.name,
-        message=request.message,
-        payload=request.payload,
-        created_at=received_at,
-        assigned_at=received_at,
-    )
-    arrival = _Arrival(contact)
+    arrival = _Arrival(new_contact(request, lead_id=lead.pk, at=received_at))
     claim = claim_operator(
         source_id=request.source_id,
         actor=actor,
@@ -107,6 +97,21 @@ def _store(request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random) 
     if claim.operator_id is None:
         arrival.wait(claim.decision)
     return receipt_of(arrival.contact_id, arrival.contact, claim)
+
+
+def new_contact(request: ContactRequest, *, lead_id: int, at: datetime) -> NewContact:
+    """Return the contact that a request received at a moment is to become."""
+    supplied = {"external_id": request.external_id, "email": request.email, "phone": request.phone}
+    return NewContact(
+        lead_id=lead_id,
+        source_id=request.source_id,
+        supplied={key: value for key, value in supplied.items() if value is not None},
+        name=request.name,
+        message=request.message,
+        payload=request.payload,
+        created_at=at,
+        assigned_at=at,
+    )
 
 
 class _Arrival:

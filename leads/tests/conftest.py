@@ -2,6 +2,7 @@
 
 import pytest
 
+from distribution.tests.concurrency import deadlocks
 from distribution.tests.interleaving import Worker
 from leads.services import waiting
 
@@ -14,3 +15,11 @@ def workers(monkeypatch):
     yield crew
     for worker in crew:
         worker.close()
+
+
+@pytest.fixture
+def no_deadlocks():
+    """Fail after a deadlock: retries would hide a lock taken out of order."""
+    before = deadlocks()
+    yield
+    assert deadlocks() == before

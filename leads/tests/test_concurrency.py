@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from distribution.models import Operator, OperatorSourceWeight
 from distribution.services import add_weight, update_operator
@@ -20,23 +20,11 @@ from leads.services.registration import Once
 from leads.tests.checks import assert_promises_kept
 from minicrm.tests.server import ROOT, environment, running_server
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-
-
-@pytest.fixture(autouse=True)
-def _no_deadlocks():
-    """Retries would hide a lock taken out of order; PostgreSQL counts them."""
-    before = deadlocks()
-    yield
-    assert deadlocks() == before
-
-
-def deadlocks():
-    if connection.vendor != "postgresql":
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        return cursor.fetchone()[0]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.usefixtures("no_deadlocks"),
+]
 
 
 def arrival(source, key="one", once=None):

@@ -342,9 +342,27 @@ def test_ctrl_c_waits_for_the_count_and_a_second_one_for_nothing(
     with pytest.raises(SystemExit) as ended:
         call_command("import_contacts", str(path), "--source=Bot", "--external-id=id", stderr=err)
     assert ended.value.code == 130
-    assert f": {stored} imported" in err.getvalue()
+    assert f"Interrupted at line 4: {stored} imported" in err.getvalue()  # of the lot's last row
     assert Contact.objects.count() == stored
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_that_is_ignored_stays_so(write, source, monkeypatch):
+    """As shells do for a command with "&": the Ctrl-C is meant for somebody else."""
+    add = ContactImport.add
+
+    def add_interrupted(self, rows):
+        signal.raise_signal(signal.SIGINT)
+        return add(self, rows)
+
+    monkeypatch.setattr(ContactImport, "add", add_interrupted)
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        path = write("id\n1\n2\n")
+        call_command("import_contacts", str(path), "--source=Bot", "--external-id=id", "-v0")
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert Contact.objects.count() == 2
 
 
 def test_long_rows_are_stored_in_small_lots(write, source, monkeypatch):

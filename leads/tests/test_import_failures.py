@@ -156,3 +156,41 @@ def test_killed_at_any_of_a_dozen_statements_it_goes_on_from_there(path):
         assert_promises_kept()
         run(path)
         assert Numbers().everything() == stored
+
+
+@pytest.mark.postgresql
+def test_a_source_that_is_deleted_under_a_batch_takes_its_own_row_alone(tmp_path, monkeypatch):
+    """The database notices at COMMIT; the next look refuses the row, and the others are stored."""
+    source, gone = SourceFactory(name="Bot"), SourceFactory(name="Gone")
+    path = tmp_path / "demo.csv"
+    path.write_text("id,from\n1,Bot\n2,Gone\n3,Bot\n")
+    refused, looks = batches._refused, []
+
+    def refused_before_it_went(rows):
+        looks.append(refused(rows))
+        if len(looks) == 1:
+            other = connection.copy()
+            with other.cursor() as cursor:
+                cursor.execute("DELETE FROM distribution_source WHERE id = %s", [gone.pk])
+            other.close()
+        return looks[-1]
+
+    monkeypatch.setattr(batches, "_refused", refused_before_it_went)
+    call_command("import_contacts", str(path), "--source-from=from", "--external-id=id", "-v0")
+    assert [len(look) for look in looks] == [0, 1]
+    assert Contact.objects.filter(source=source).count() == Contact.objects.count() == 2
+    assert_promises_kept()
+
+
+@pytest.mark.postgresql
+def test_says_that_another_import_is_under_way(path, monkeypatch):
+    monkeypatch.setattr("minicrm.transactions.RETRY_FOR_SECONDS", 0)
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [batches.IMPORTS])
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 20")
+    with pytest.raises(CommandError, match="Another import is under way"):
+        call_command("import_contacts", str(path), *ARGS)
+    other.close()
+    assert not Contact.objects.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from minicrm.tests.processes import processes_with
 from tools.stress import __main__ as command
 from tools.stress.children import Children
 
@@ -23,19 +24,6 @@ def start(*arguments, **env):
         [*COMMAND, *arguments], cwd=ROOT, env=os.environ | env, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-
-
-def processes_with(text):
-    """Return the processes that have this text in their environment."""
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            content = environ.read_bytes()
-        except OSError:
-            continue  # somebody else's, or just ended
-        if text.encode() in content:
-            found.append(int(environ.parent.name))
-    return found
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc")

@@ -19,6 +19,7 @@ from leads.services.imports import ContactImport, Tally
 from leads.services.registration import Registration
 from minicrm.errors import ServiceError
 from minicrm.terminal import Progress
+from minicrm.transactions import RunAgain
 
 # Rows in one transaction: enough to share its price, few enough that nobody waits long for it.
 AT_ONCE = 200
@@ -76,7 +77,7 @@ class Command(BaseCommand):
                 self._import(rows, tally, options)
         except ImportFileError as error:
             raise CommandError(str(error)) from None
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, RunAgain) as error:
             raise CommandError(
                 f"The database failed, rows done: {tally.total}. {str(error).strip()}\n{CONTINUE}"
             ) from error
@@ -96,9 +97,9 @@ class Command(BaseCommand):
         try:
             for lot in _lots(rows):
                 with interruption.put_off():
+                    line = lot[-1].line  # Ctrl-C comes at the end of the block
                     for row, reason in _take(lot, columns, contacts, tally):
                         rejected.write(row, reason)
-                line = lot[-1].line
                 progress.update(count=tally.total, done=rows.bytes_read)
         except KeyboardInterrupt:
             progress.end()
