@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -9,17 +10,20 @@ from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+IN_CI = bool(os.environ.get("CI"))
+
 # A bounded, repeatable run; a database test may take long at its first example.
 hypothesis_settings.register_profile(
     "suite",
     deadline=None,
-    derandomize=bool(os.environ.get("CI")),
+    derandomize=IN_CI,
     max_examples=50,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 hypothesis_settings.load_profile("suite")
 
 DATABASE_MARKERS = ("postgresql", "sqlite")
+WAITING = pytest.StashKey[int]()
 
 
 @pytest.hookimpl(trylast=True)
@@ -30,35 +34,62 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     from django.db import connection
 
-    elsewhere = [item for item in items if _belongs_elsewhere(item, connection.vendor)]
-    if elsewhere:
-        config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [item for item in items if item not in elsewhere]
+    chosen: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    waiting = 0
+    for item in items:
+        elsewhere = _belongs_elsewhere(item, connection.vendor)
+        waits = not elsewhere and not IN_CI and _waits_for_ci(item, connection.vendor)
+        (left_out if elsewhere or waits else chosen).append(item)
+        waiting += waits
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = chosen
+    config.stash[WAITING] = waiting
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def _belongs_elsewhere(item: pytest.Item, vendor: str) -> bool:
-    if item.get_closest_marker("thorough") and not os.environ.get("CI"):
-        return True
     # All of production's programs must be there: `make test-deploy` asks for them.
     if item.get_closest_marker("topology") and not os.environ.get("TOPOLOGY"):
         return True
     # What has nothing to do with the database runs with the default one.
     if item.get_closest_marker("any_database"):
         return vendor != "sqlite"
-    # What hardly depends on it waits for CI to be run with the other one too.
-    if item.get_closest_marker("slow_on_postgresql") and not os.environ.get("CI"):
-        return vendor == "postgresql"
     return any(item.get_closest_marker(name) and name != vendor for name in DATABASE_MARKERS)
+
+
+def _waits_for_ci(item: pytest.Item, vendor: str) -> bool:
+    if item.get_closest_marker("thorough"):
+        return True
+    # What hardly depends on the database has been run with the default one.
+    return vendor == "postgresql" and item.get_closest_marker("slow_on_postgresql") is not None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Make a skipped test a failure in CI: there nothing may be missing."""
+    if hasattr(session.config, "workerinput"):
+        session.config.workeroutput["waiting"] = session.config.stash.get(WAITING, 0)
+        return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    is_worker = hasattr(session.config, "workerinput")
-    if os.environ.get("CI") and not is_worker and reporter and reporter.stats.get("skipped"):
+    if IN_CI and reporter and reporter.stats.get("skipped"):
         reporter.write_line("Tests were skipped, which CI does not allow.", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over a worker's count of what waits for CI; each of them has found all tests."""
+    waiting = getattr(node, "workeroutput", {}).get("waiting", 0)
+    node.config.stash[WAITING] = max(waiting, node.config.stash.get(WAITING, 0))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how many of this database's tests were left out: green must not look like more."""
+    if waiting := config.stash.get(WAITING, 0):
+        terminalreporter.write_line(
+            f"{waiting} more tests wait for CI; with them: CI=1 make test", yellow=True
+        )
 
 
 @pytest.fixture(autouse=True)
