@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from distribution.management.commands import create_administrator as command
 from distribution.models import AuditEvent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 GOOD = "correct horse 7"
 

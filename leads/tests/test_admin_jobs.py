@@ -18,7 +18,7 @@ from leads.tests.factories import (
     WaitingContactFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 
 # Many at once

@@ -375,6 +375,7 @@ class TestRealServer:
         assert re.search(rf"^ +3  {weight.operator.name}$", out, re.M)
         assert_promises_kept()
 
+    @pytest.mark.thorough
     def test_contacts_are_closed_with_a_key_that_may(self):
         weight = WeightFactory(operator__max_load=2)
         real = AssignedContactFactory(operator=weight.operator, source=weight.source)
@@ -389,6 +390,7 @@ class TestRealServer:
         assert "Nothing is closed" not in out
         assert_promises_kept()
 
+    @pytest.mark.thorough
     def test_key_that_may_not_close_posts_all_the_same(self):
         weight = WeightFactory()
         with running_server(workers=1) as server:
@@ -399,6 +401,7 @@ class TestRealServer:
         assert not Contact.objects.filter(status="closed").exists()
         assert Contact.objects.count() >= 14
 
+    @pytest.mark.thorough
     def test_key_of_one_source_posts_to_that_one(self):
         source = SourceFactory.create_batch(3)[1]
         with running_server(workers=1) as server:

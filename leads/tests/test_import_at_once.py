@@ -26,6 +26,7 @@ from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import LeadFactory
 from leads.tests.moves import MOVES
 from leads.tests.pairs import Pair
+from minicrm.tests.choosing import every
 from minicrm.tests.server import ROOT, environment
 
 pytestmark = [
@@ -96,7 +97,7 @@ def meet(workers, monkeypatch):
     return lambda pair: pair.explore(workers)
 
 
-@pytest.mark.parametrize(("world", "other", "side"), OTHERS)
+@pytest.mark.parametrize(("world", "other", "side"), every(4, OTHERS, several=True))
 def test_an_import_and_a_move_come_to_what_they_come_to_one_after_the_other(
     world, other, side, meet
 ):
@@ -189,7 +190,7 @@ MEETINGS = {
 }
 
 
-@pytest.mark.parametrize("meeting", MEETINGS)
+@pytest.mark.parametrize("meeting", every(3, MEETINGS))
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_a_batch_and_who_comes_with_the_same_keys(meeting, batch_first, workers):
     other, more = MEETINGS[meeting]

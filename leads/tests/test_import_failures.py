@@ -141,6 +141,7 @@ call_command("import_contacts", *sys.argv[1:])
 """
 
 
+@pytest.mark.slow_on_postgresql
 def test_killed_at_any_of_a_dozen_statements_it_goes_on_from_there(path):
     """Of the first batch or the second: what is stored are whole batches, and the rest follows."""
     _, stored, texts = clean_run(path)

@@ -6,7 +6,7 @@ from leads.tests.factories import AssignedContactFactory
 from leads.tests.move_calls import move
 from minicrm.tests.client import api_with_key, refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 MOVES = ["close", "reopen", "requeue", "reassign"]
 

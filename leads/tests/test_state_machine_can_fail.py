@@ -188,7 +188,7 @@ def add_one(operator_id):
 
 
 def marked(name):
-    marks = () if name in ON_BOTH_DATABASES else pytest.mark.any_database
+    marks = [] if name in ON_BOTH_DATABASES else [pytest.mark.any_database, pytest.mark.thorough]
     return pytest.param(name, marks=marks)
 
 

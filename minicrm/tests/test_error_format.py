@@ -9,7 +9,7 @@ from distribution.tests.factories import SourceFactory
 from leads.models import Contact
 from minicrm.tests.client import Api, api_with_key, refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 GOOD = b'{"name": "Operator"}'
 

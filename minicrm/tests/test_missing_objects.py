@@ -6,7 +6,7 @@ from distribution.tests.factories import OperatorFactory, SourceFactory, WeightF
 from leads.tests.factories import WaitingContactFactory
 from minicrm.tests.client import Api, api_with_key, refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 GOOD = b'{"name": "Operator"}'
 

@@ -34,7 +34,11 @@ from minicrm.tests.leaks.visitor import Visitor
 from minicrm.tests.people import make_user
 from minicrm.tests.server import ROOT, environment, running_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow_on_postgresql,
+]
 
 SECRET = "a demo secret that both processes sign sessions with, for one test"
 MARK = "the log is caught: Wryneck"

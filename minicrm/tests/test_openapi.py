@@ -11,6 +11,8 @@ from django.test import Client
 from distribution.tests.factories import WeightFactory
 from minicrm.tests.client import PROBLEM, api_with_key
 
+pytestmark = pytest.mark.slow_on_postgresql
+
 # What every operation may answer, and what one with a body may answer besides.
 COMMON = {"401", "403", "429", "500", "503"}
 BODY = {"400", "411", "413", "415", "422"}

@@ -142,6 +142,7 @@ def test_no_page_reads_a_table_that_grows_from_end_to_end(world, django_user_mod
 
 
 @pytest.mark.sqlite
+@pytest.mark.thorough
 def test_no_page_works_harder_for_a_longer_past(world, django_user_model):
     """However many contacts there were a year ago: SQLite says how many steps it took."""
     client = Client()
@@ -158,6 +159,7 @@ def test_no_page_works_harder_for_a_longer_past(world, django_user_model):
 
 
 @pytest.mark.sqlite
+@pytest.mark.thorough
 def test_a_rare_source_is_not_looked_for_among_all_contacts_of_its_days(world, django_user_model):
     """By the days, as for a source with a long past, is the long way where all others have one."""
     client = Client()

@@ -11,7 +11,7 @@ from distribution.models import AuditEvent
 from minicrm.pages import THEME_COOKIE
 from minicrm.tests.people import PASSWORD, make_user, sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 LOGIN = reverse("login")
 OVERVIEW = reverse("leads:overview")

@@ -12,7 +12,7 @@ from django.urls import include, path, reverse
 
 from minicrm.pages import changed_query, go_back, show, toast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 PAGE = (
     "{% extends page_base %}{% block title %}A page{% endblock %}"

@@ -7,7 +7,7 @@ from distribution.models import Operator
 from distribution.tests.factories import OperatorFactory, SourceFactory, WeightFactory, make_key
 from minicrm.tests.client import Api, api_with_key, refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 GOOD = b'{"name": "Operator"}'
 

@@ -10,7 +10,7 @@ from distribution.tests.factories import make_key
 from minicrm.request_id import RequestIdFilter, current_request_id
 from minicrm.tests.client import Api
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from leads.models import Contact, Lead
 from leads.tests.factories import LeadFactory, WaitingContactFactory
 from minicrm.tests.archives import manifest_of, members, with_manifest, with_rows, write_archive
 from minicrm.tests.backup_world import backup, make_world, restore, state
+from minicrm.tests.choosing import every
 from minicrm.tests.people import make_user
 from minicrm.tests.server import ROOT, database_url, environment
 
@@ -176,7 +177,7 @@ with Path(sys.argv[1]).open("rb") as file:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["in the middle", "before the commit"])
+@pytest.mark.parametrize("moment", every(2, ["before the commit", "in the middle"]))
 def test_killed_it_has_done_nothing(archive, tmp_path, moment):
     LeadFactory.create_batch(3)  # their numbers are above those of the archive
     Source.objects.update(name="Kept")
@@ -241,6 +242,7 @@ def test_a_connection_lost_at_the_commit_leaves_it_open(archive, monkeypatch, ou
 
 
 @pytest.mark.slow
+@pytest.mark.slow_on_postgresql
 def test_through_a_pipe(archive, tmp_path):
     command = [sys.executable, "manage.py", "restore", "-", "--replace", "--yes"]
     Lead.objects.update(name="Spoilt")

@@ -50,6 +50,7 @@ def make_history(count, *, source_id):
     ("answers", "history"),
     [(60, 0), pytest.param(600, 20_000, marks=pytest.mark.thorough)],
 )
+@pytest.mark.slow_on_postgresql
 def test_what_was_acknowledged_before_the_backup_is_restored(answers, history, tmp_path):
     sources, token = make_shop(), make_key(can_manage=True)
     make_history(history, source_id=sources[0])

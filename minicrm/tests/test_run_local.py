@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from minicrm.local_access import FILE_NAME, LocalAccess, keep_access, read_access
+from minicrm.tests.choosing import every
 from minicrm.tests.databases import new_database
 from minicrm.tests.server import ROOT
 
@@ -172,6 +173,7 @@ class TestStart:
         done = subprocess.run(["sh", "-c", run.curl], capture_output=True, text=True, check=True)
         assert json.loads(done.stdout)["source_id"] == 1
 
+    @pytest.mark.thorough
     def test_second_start_keeps_the_data_and_the_way_in(self, start, environment):
         first = start()
         send(first.curl)
@@ -191,6 +193,7 @@ class TestStart:
         )
         assert manage(environment, "shell", "-v0", "-c", code).stdout.strip() == "api_key user"
 
+    @pytest.mark.thorough
     def test_an_administrator_who_is_there_keeps_their_password(self, start, environment):
         first = start()
         username, password = first.value("sign in").split(", password: ")
@@ -202,6 +205,7 @@ class TestStart:
         assert second.value("API key") != first.value("API key")
         assert send(second.curl)[0] == 201
 
+    @pytest.mark.thorough
     def test_revoked_key_is_replaced_and_a_password_changed_is_left_alone(self, start, environment):
         first = start()
         first.stop()
@@ -217,6 +221,7 @@ class TestStart:
         assert second.value("API key") != first.value("API key")
         assert send(second.curl)[0] == 201
 
+    @pytest.mark.thorough
     def test_traffic_finds_the_application_by_itself(self, start, environment):
         run = start()
         done = manage(environment, "demo_traffic", "--count=5", "--rate=20")
@@ -225,6 +230,7 @@ class TestStart:
         status, contact = send(run.curl)
         assert (status, contact["id"]) == (201, 306)
 
+    @pytest.mark.thorough
     def test_address_for_others_is_not_listened_on(self, start):
         run = start(BIND="0.0.0.0:1")
         assert f"Listening at: http://127.0.0.1:{run.port}" in run.said
@@ -286,7 +292,7 @@ def test_database_that_does_not_answer(environment):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("program", [[sys.executable, "-m", "gunicorn"], [GUNICORN]])
+@pytest.mark.parametrize("program", every(2, [[sys.executable, "-m", "gunicorn"], [GUNICORN]]))
 class TestGunicorn:
     """Both ways to start it."""
 

@@ -7,7 +7,7 @@ from django.urls import include, path, reverse
 
 from minicrm.tests.people import sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 EXPECTED = {
     "X-Content-Type-Options": "nosniff",

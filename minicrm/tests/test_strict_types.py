@@ -11,7 +11,7 @@ from distribution.tests.factories import OperatorFactory, SourceFactory
 from leads.models import Contact, Lead
 from minicrm.tests.client import api_with_key, refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 NOT_A_NUMBER = ['"1"', "true", "false", "1.9", "1.0", "1e0", "null", '""', "[]", "[1]", "{}"]
 NOT_A_BOOL = ['"true"', "1", "0", "1.0", "null", '""', "[]", '"on"']

@@ -201,6 +201,7 @@ def test_a_body_is_read_whole_or_not_at_all():
 
 
 @pytest.mark.parametrize("reloads", [2, pytest.param(6, marks=pytest.mark.thorough)])
+@pytest.mark.slow_on_postgresql
 def test_reloads_and_a_stop_leave_no_request_without_an_answer(reloads):
     key, source = make_key(), SourceFactory()
     OperatorFactory()
@@ -228,6 +229,7 @@ def test_reloads_and_a_stop_leave_no_request_without_an_answer(reloads):
     assert {pk for (pk,) in Contact.objects.values_list("pk")} == set(posting.acknowledged.values())
 
 
+@pytest.mark.slow_on_postgresql
 def test_a_killed_worker_loses_nothing_that_was_acknowledged():
     posting = Posting(make_key(), SourceFactory())
     with running_server() as server:
@@ -273,6 +275,7 @@ def test_more_connections_than_file_descriptors():
 
 
 @pytest.mark.any_database
+@pytest.mark.thorough
 def test_a_stop_with_more_connections_than_file_descriptors_answers_who_is_in():
     length = b"Content-Length: 2\r\n\r\n"
     with (

@@ -64,6 +64,7 @@ def test_a_limit_that_somebody_else_changed_meanwhile_is_not_overwritten(visit, 
     assert shop.get(f"/operators/{operator['id']}")["max_load"] == 20
 
 
+@pytest.mark.thorough
 def test_what_could_not_be_sent_is_still_there_afterwards(visit, shop):
     visit.network_may_fail = True
     operator = shop.operator("Test: offline")
@@ -83,6 +84,7 @@ def test_what_could_not_be_sent_is_still_there_afterwards(visit, shop):
     shop.move(contact, "close")
 
 
+@pytest.mark.thorough
 def test_going_back_from_a_filter_shows_the_whole_page(visit):
     page = visit("supervisor", "/operators/")
     page.get_by_label("State").select_option("off")
@@ -123,6 +125,7 @@ def test_makes_an_operator_in_a_dialog_and_says_what_is_wrong(visit, shop):
     assert names.count("Test: from a dialog") == 1
 
 
+@pytest.mark.thorough
 def test_on_a_phone_dialogs_menus_and_toasts_fit(visit, shop):
     operator = shop.operator()
     page = visit("supervisor", "/operators/", size=(360, 740))

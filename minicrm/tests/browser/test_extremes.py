@@ -1,6 +1,5 @@
 """Every page where there is nothing yet, and where there is very much."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,12 +9,10 @@ from minicrm.tests.browser.serving import Site, running_site
 from minicrm.tests.browser.test_every_page import faults
 from minicrm.tests.every_page import PAGES
 
-pytestmark = [pytest.mark.slow, pytest.mark.any_database]
-
-KINDS = ("empty", "crowd") if os.environ.get("CI") else ("empty",)
+pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.any_database]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=["empty", "crowd"])
 def site(request, program, static_files, tmp_path_factory) -> Iterator[Site]:
     """A server with nothing but users in its database, or with a crowd."""
     folder = tmp_path_factory.mktemp(request.param)

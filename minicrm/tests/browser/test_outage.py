@@ -56,6 +56,7 @@ def test_a_live_page_stays_says_so_and_goes_on(visit, shop):
     expect(page.locator(f"#operator-{operator['id']}")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_the_page_shown_instead_comes_back_by_itself(visit):
     page = visit("viewer", None)
     page.route(re.compile(r"/(readyz)?$"), without_database)

@@ -78,6 +78,7 @@ def test_assigns_who_waits_by_hand_in_one_click_and_takes_it_back(visit, shop):
     shop.move(contact, "close")
 
 
+@pytest.mark.thorough
 def test_a_lost_connection_shows_and_comes_back(visit, shop):
     visit.network_may_fail = True
     page = visit("viewer", "/")
@@ -96,6 +97,7 @@ def test_a_lost_connection_shows_and_comes_back(visit, shop):
     expect(page.locator(f"#operator-{operator['id']}")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_asks_what_becomes_of_open_contacts_before_switching_off(visit, shop):
     operator = shop.operator()
     contact = shop.contact(shop.source({operator["id"]: 1}))
@@ -113,6 +115,7 @@ def test_asks_what_becomes_of_open_contacts_before_switching_off(visit, shop):
     shop.move(contact, "close")
 
 
+@pytest.mark.thorough
 def test_an_answer_older_than_a_change_does_not_bring_the_old_state_back(visit, shop):
     operator = shop.operator()
     page = visit("supervisor", "/")

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from minicrm.tests.browser.serving import running_site
 from minicrm.tests.browser.visits import Visits
+from minicrm.tests.choosing import every
 
 pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql]
 thorough = pytest.mark.thorough  # a server of its own
@@ -99,7 +100,9 @@ def test_the_apis_documentation_keeps_to_it(look):
     expect(page.locator(".opblock-body").first).to_be_visible()
 
 
-@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/users/", 403)])
+@pytest.mark.parametrize(
+    ("path", "status"), every(2, [("/nothing", 404), ("/users/", 403)], several=True)
+)
 def test_error_pages_keep_to_it(visit, path, status):
     visit.expected = {status}
     page = visit("viewer", path)
@@ -107,6 +110,7 @@ def test_error_pages_keep_to_it(visit, path, status):
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_form_of_an_earlier_sign_in_is_told_so_where_it_was_sent(visit):
     visit.expected = {403}
     page = visit("supervisor", f"/operators/{visit.world['off_operator']}/")

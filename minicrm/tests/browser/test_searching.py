@@ -113,6 +113,7 @@ def test_days_in_the_wrong_order_are_told_at_the_field(visit):
     expect(page.get_by_text("This day is before the first one.")).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_searches_without_scripts(visit, shop, addresses):
     email = "without.scripts@example.com"
     shop.move(shop.contact(shop.source({}), email=email), "close")

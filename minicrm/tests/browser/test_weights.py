@@ -53,6 +53,7 @@ def test_dragging_a_weight_moves_all_shares_and_saving_keeps_them(visit, shop, t
     assert shop.weights(source) == {first: weight, second: 10, third: 10}
 
 
+@pytest.mark.thorough
 def test_changes_a_weight_with_the_keyboard_alone(visit, shop, team):
     operators, source = team
     page = visit("supervisor", f"/sources/{source['id']}/")

@@ -51,6 +51,7 @@ def test_a_day_without_scripts(visit, shop):
     shop.move(contact, "close")
 
 
+@pytest.mark.thorough
 def test_shows_no_control_that_needs_a_script(visit):
     page = visit("administrator", path=None, javascript=False)
     world = visit.world

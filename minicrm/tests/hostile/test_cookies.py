@@ -9,7 +9,7 @@ from minicrm.sessions import SessionStore
 from minicrm.tests.hostile.case import shown
 from minicrm.tests.hostile.cookies import NAMES, VALUES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 LOGIN = reverse("login")
 
