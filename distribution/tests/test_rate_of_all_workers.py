@@ -68,6 +68,7 @@ def ask_at_once(server, token, answers):
         thread.join(60)
 
 
+@pytest.mark.slow_on_postgresql
 def test_three_processes_answer_one_burst():
     tokens, answers = [make_key(), make_key()], {}
     with running_server(workers=WORKERS, API_RATE_LIMIT="1/d", API_RATE_BURST=str(BURST)) as server:

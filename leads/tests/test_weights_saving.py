@@ -187,6 +187,7 @@ def test_nothing_chosen_is_told_beside_the_list(supervisor, action, error):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_thousand_operators_are_one_form(supervisor):
     source = SourceFactory()
     operators = OperatorFactory.create_batch(1_000)

@@ -76,17 +76,21 @@ def test_every_documented_variable_is_read():
     assert unread - containers == set()
 
 
-@pytest.mark.parametrize(("method", "path"), list(routes()))
-def test_every_route_is_documented(method, path):
+def test_every_route_is_documented():
     [table] = re.findall(r"## Routes\n.*?\n### ", API, re.DOTALL)
-    rows = [row for row in table.splitlines() if f"{path}`" in row]
-    assert any(method in row for row in rows), f"{method} {path} is missing under Routes"
+    rows = table.splitlines()
+    found = list(routes())
+    assert len(found) > 20
+    for method, path in found:
+        said = any(f"{path}`" in row and method in row for row in rows)
+        assert said, f"{method} {path} is missing under Routes"
 
 
-@pytest.mark.parametrize(("method", "path"), list(routes()))
-def test_every_route_has_an_example(method, path):
-    called = re.sub(r"\{\w+\}", r"\\d+", path)
-    assert re.search(rf"^api {method} '?{called}(?=['?\s]|$)", API, re.MULTILINE)
+def test_every_route_has_an_example():
+    for method, path in routes():
+        called = re.sub(r"\{\w+\}", r"\\d+", path)
+        example = re.search(rf"^api {method} '?{called}(?=['?\s]|$)", API, re.MULTILINE)
+        assert example, f"{method} {path} has no example"
 
 
 def test_every_error_code_is_documented():

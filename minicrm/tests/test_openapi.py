@@ -57,6 +57,7 @@ def test_document_is_valid_openapi_3_1(document):
     schemathesis.openapi.from_dict(document).validate()
 
 
+@pytest.mark.thorough
 def test_validation_would_notice(document):
     document["paths"]["/api/v1/leads/"]["get"]["responses"]["200"].pop("description")
     with pytest.raises(Exception, match="required property"):

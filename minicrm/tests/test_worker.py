@@ -200,8 +200,8 @@ def test_a_body_is_read_whole_or_not_at_all():
     assert done == [1]
 
 
-@pytest.mark.parametrize("reloads", [2, pytest.param(6, marks=pytest.mark.thorough)])
-@pytest.mark.slow_on_postgresql
+@pytest.mark.parametrize("reloads", [2, 6])
+@pytest.mark.thorough
 def test_reloads_and_a_stop_leave_no_request_without_an_answer(reloads):
     key, source = make_key(), SourceFactory()
     OperatorFactory()

@@ -39,6 +39,7 @@ def test_no_edit_is_lost_while_the_page_is_renewed(visit, shop):
         assert shop.get(f"/operators/{edited['id']}")["max_load"] == int(wanted)
 
 
+@pytest.mark.thorough
 def test_a_limit_that_somebody_else_changed_meanwhile_is_not_overwritten(visit, shop):
     visit.expected.add(409)
     operator = shop.operator("Test: two at a limit")
@@ -144,6 +145,7 @@ def test_on_a_phone_dialogs_menus_and_toasts_fit(visit, shop):
     assert too_wide(page, 360) == []
 
 
+@pytest.mark.thorough
 def test_a_new_key_is_shown_once_and_can_be_copied(visit):
     page = visit("administrator", "/keys/")
     page.get_by_role("link", name="New key").click()

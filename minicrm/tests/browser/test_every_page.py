@@ -5,6 +5,7 @@ import os
 import pytest
 
 from minicrm.tests.browser.checks import too_wide, violations
+from minicrm.tests.choosing import every
 from minicrm.tests.every_page import PAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
@@ -40,7 +41,7 @@ def test_is_accessible_and_fits(visit, number):
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize(("theme", "language"), [LOOKS[0], LOOKS[-1]])
+@pytest.mark.parametrize(("theme", "language"), every(2, [LOOKS[0], LOOKS[-1]], several=True))
 def test_error_pages_are_accessible_and_fit(visit, theme, language):
     visit.expected |= {403, 404}
     window = visit("viewer", path=None, theme=theme, language=language)

@@ -8,6 +8,7 @@ from minicrm.tests.browser.keys import tab_to
 pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql]
 
 
+@pytest.mark.thorough
 def test_skips_the_menu_opens_another_and_leaves_it(visit, shop):
     operator = shop.operator()
     page = visit("supervisor", "/")

@@ -38,6 +38,7 @@ def visit(visit):
     return visit
 
 
+@pytest.mark.thorough
 def test_a_live_page_stays_says_so_and_goes_on(visit, shop):
     page = visit("viewer", "/")
     sign = page.locator("#live-sign")

@@ -8,6 +8,7 @@ from distribution.tests.share_cases import EVENED, SHARES
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 
+@pytest.mark.thorough
 def test_script_rounds_shares_as_the_server_does(visit, shop):
     operators = [shop.operator()["id"] for _ in range(5)]
     source = shop.source(dict.fromkeys(operators, 1))

@@ -3,8 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from minicrm.tests.choosing import every
-
 pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql]
 
 
@@ -40,7 +38,8 @@ def test_switches_the_language_where_one_is_and_keeps_it(visit):
     expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
 
 
-@pytest.mark.parametrize("device", every(2, ["light", "dark"]))
+@pytest.mark.parametrize("device", ["light", "dark"])
+@pytest.mark.thorough
 def test_switches_the_theme_and_keeps_it_whatever_the_device(visit, device):
     page = visit("viewer", "/sources/", theme="")
     page.emulate_media(color_scheme=device)

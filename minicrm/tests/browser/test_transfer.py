@@ -19,6 +19,7 @@ def size(response) -> int:
     return response.request.sizes()["responseBodySize"]
 
 
+@pytest.mark.thorough
 def test_first_load_and_polls_are_small(visit, shop):
     page = visit("supervisor", path=None)
     answers = []

@@ -73,6 +73,7 @@ def test_changes_a_weight_with_the_keyboard_alone(visit, shop, team):
     assert list(shop.weights(source).values()) == [10, 12, 38]
 
 
+@pytest.mark.thorough
 def test_two_supervisors_at_one_source_see_both_versions(visit, shop, team):
     operators, source = team
     first, second, third = operators
