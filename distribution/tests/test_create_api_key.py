@@ -78,7 +78,7 @@ def test_speaks_english_in_any_language():
         run("")
 
 
-@pytest.mark.slow_on_postgresql
+@pytest.mark.thorough
 def test_exit_status_as_a_program(tmp_path):
     environment = {**os.environ, "DATA_DIR": str(tmp_path)}
     environment.pop("DATABASE_URL", None)

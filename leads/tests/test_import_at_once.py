@@ -191,7 +191,7 @@ MEETINGS = {
 
 
 @pytest.mark.parametrize("meeting", every(3, MEETINGS))
-@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("batch_first", every(2, [True, False]))
 def test_a_batch_and_who_comes_with_the_same_keys(meeting, batch_first, workers):
     other, more = MEETINGS[meeting]
     for stop_at in range(1, 100):

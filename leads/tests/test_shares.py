@@ -21,7 +21,6 @@ from leads.services import ContactRequest, register_contact
 from leads.services import waiting as waiting_service
 from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import AssignedContactFactory, LeadFactory
-from minicrm.tests.choosing import every
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -80,8 +79,8 @@ def test_shares_follow_the_weights_among_the_rest_when_some_cannot_take_contacts
     assert_promises_kept()
 
 
-@pytest.mark.parametrize("make_source", every(2, [SourceFactory, source_of_some_who_cannot]))
-@pytest.mark.slow_on_postgresql
+@pytest.mark.parametrize("make_source", [SourceFactory, source_of_some_who_cannot])
+@pytest.mark.thorough
 def test_shares_follow_the_weights_when_a_long_queue_is_emptied(monkeypatch, make_source):
     monkeypatch.setattr(waiting_service, "BATCH", 2_000)
     monkeypatch.setattr(waiting_service, "AT_ONCE", 2_000)

@@ -188,7 +188,9 @@ def add_one(operator_id):
 
 
 def marked(name):
-    marks = [] if name in ON_BOTH_DATABASES else [pytest.mark.any_database, pytest.mark.thorough]
+    here = [pytest.mark.slow_on_postgresql]
+    other = [pytest.mark.any_database, pytest.mark.thorough]
+    marks = here if name in ON_BOTH_DATABASES else other
     return pytest.param(name, marks=marks)
 
 

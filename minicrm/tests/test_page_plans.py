@@ -126,6 +126,7 @@ def steps_by_page(client, pages, world):
     return steps
 
 
+@pytest.mark.thorough
 def test_no_page_reads_a_table_that_grows_from_end_to_end(world, django_user_model):
     client = Client()
     client.force_login(django_user_model.objects.get(username=world["names"]["administrator"]))

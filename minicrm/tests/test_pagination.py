@@ -9,7 +9,7 @@ from distribution.tests.factories import OperatorFactory, SourceFactory
 from leads.tests.factories import WaitingContactFactory
 from minicrm.tests.client import api_with_key, refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from distribution.rights import set_password, update_user
 from minicrm.roles import Role
 from minicrm.tests.people import PASSWORD, group_of, make_user, sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
 LOGIN, OVERVIEW = reverse("login"), reverse("leads:overview")
 HTMX = {"HX-Request": "true", "HX-Target": "main#content"}

@@ -229,7 +229,7 @@ def test_reloads_and_a_stop_leave_no_request_without_an_answer(reloads):
     assert {pk for (pk,) in Contact.objects.values_list("pk")} == set(posting.acknowledged.values())
 
 
-@pytest.mark.slow_on_postgresql
+@pytest.mark.thorough
 def test_a_killed_worker_loses_nothing_that_was_acknowledged():
     posting = Posting(make_key(), SourceFactory())
     with running_server() as server:
