@@ -10,7 +10,7 @@ from minicrm.tests.browser.serving import running_site
 from minicrm.tests.browser.visits import Visits
 from minicrm.tests.choosing import every
 
-pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql]
+pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql, pytest.mark.thorough]
 thorough = pytest.mark.thorough  # a server of its own
 
 ADMIN_PAGES = [

@@ -5,7 +5,7 @@ import pytest
 from distribution.tests.share_cases import EVENED, SHARES
 
 # Nothing here depends on the database.
-pytestmark = [pytest.mark.slow, pytest.mark.any_database]
+pytestmark = [pytest.mark.slow, pytest.mark.any_database, pytest.mark.thorough]
 
 
 @pytest.mark.thorough

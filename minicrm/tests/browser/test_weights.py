@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from minicrm.tests.browser.keys import tab_to
 
-pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql]
+pytestmark = [pytest.mark.slow, pytest.mark.slow_on_postgresql, pytest.mark.thorough]
 
 
 @pytest.fixture
