@@ -180,8 +180,9 @@ def delete_api_keys_of(source_id: int, *, actor: str) -> None:
 
 def _note_use(key: ApiKey, now: datetime) -> None:
     stale = Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USE_STEP)
-    # A busy database costs us the note, not the caller the request.
-    with contextlib.suppress(OperationalError):
+    # A busy database costs us the note, not the caller the request. A transaction, because only
+    # those who begin one stand in the queue of SQLite's writers.
+    with contextlib.suppress(OperationalError), transaction.atomic():
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
 
 

@@ -34,14 +34,19 @@ class Statements:
         self.left = list(ways)
         self._at, self._failing = at, None
         self._pause = pause
-        self._seen = Counter()  # in this attempt
+        self._seen = Counter()  # in this attempt at this transaction
 
     @contextlib.contextmanager
     def watched(self):
         """See every statement until the end of the block."""
         commit = connection._commit  # to Django no statement: execute wrappers do not see it
+
+        def committed():
+            self._step(COMMIT, commit)
+            self._seen.clear()
+
         with connection.execute_wrapper(self._on_statement), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(connection, "_commit", lambda: self._step(COMMIT, commit))
+            patch.setattr(connection, "_commit", committed)
             patch.setattr(transactions.time, "sleep", self._on_pause)
             yield self
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
-from distribution.models import Source
+from distribution.keys import authenticate, create_api_key
+from distribution.models import ApiKey, Source
 from minicrm.databases.sqlite3 import queue
 from minicrm.databases.sqlite3.queue import ENDING, Queue, queue_of
 from minicrm.tests.server import ROOT
@@ -193,6 +194,17 @@ class TestConnection:
         with pytest.raises(OperationalError, match="is locked"), transaction.atomic():
             pass
         turn.end()
+        connection.close()
+
+    def test_who_notes_the_use_of_a_key_stands_in_it_too(self):
+        key, token = create_api_key(name="Demo bot", actor="test")
+        turn = queue_of(str(connection.settings_dict["NAME"])).wait(1)
+        connection.connection.execute("PRAGMA busy_timeout = 10")
+        assert authenticate(token) == key  # the note is given up, not the request
+        assert ApiKey.objects.get().last_used_at is None
+        turn.end()
+        assert authenticate(token) == key
+        assert ApiKey.objects.get().last_used_at is not None
         connection.close()
 
     def test_its_file_is_beside_the_database(self):
