@@ -1,10 +1,12 @@
 """A key that was looked up a moment ago is not looked up again."""
 
 import pytest
+from django.db import transaction
 
 from distribution import keys
-from distribution.keys import create_api_key, recognise, revoke_api_key
+from distribution.keys import create_api_key, recognise, revoke_api_key, rotate_api_key
 from distribution.models import ApiKey
+from distribution.tests.concurrency import run_together
 from distribution.tests.factories import SourceFactory
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +77,51 @@ def test_how_many_are_remembered_has_an_end(made, clock, monkeypatch):
         _, token = create_api_key(name="Demo bot", actor="test")
         assert recognise(token)
     assert len(keys._recognised) <= 2
+
+
+# While somebody else's request comes --------------------------------------------------------------
+
+
+def recognised_by_another(token):
+    """Return what a request finds that comes at this moment, on a connection of its own."""
+    (found,) = run_together([lambda: recognise(token)])
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_looked_a_key_up_before_its_revocation_was_committed_is_refused_after_it(made, clock):
+    key, token = made
+    with transaction.atomic():
+        revoke_api_key(key, actor="test")
+        assert recognised_by_another(token) == key
+        assert keys._recognised
+    assert recognise(token) is None
+    assert recognised_by_another(token) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_revocation_that_is_rolled_back_changes_nothing(made, clock, django_assert_num_queries):
+    key, token = made
+    with transaction.atomic():
+        revoke_api_key(key, actor="test")
+        assert recognised_by_another(token) == key
+        assert keys.authenticate(token) is None
+        transaction.set_rollback(True)
+    with django_assert_num_queries(0):
+        assert recognise(token) == key
+    clock[0] += keys.TRUST_SECONDS
+    assert recognise(token) == key
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_key_works_as_soon_as_it_is_committed_and_the_old_one_goes_on(made, clock):
+    key, token = made
+    assert recognise(token) == key
+    with transaction.atomic():
+        row, new = rotate_api_key(key, actor="test")
+        assert recognised_by_another(new) is None
+    assert recognise(new) == recognised_by_another(new) == row
+    assert recognise(token) == key
+    revoke_api_key(key, actor="test")
+    assert recognise(token) is None
+    assert recognise(new) == row

@@ -1,9 +1,13 @@
 """What our connections to PostgreSQL do otherwise than Django's."""
 
+import os
+import socket
+
 import pytest
-from django.db import connection, connections
+from django.db import DataError, OperationalError, connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 
+from distribution.models import Source
 from minicrm.hot_cursor import hot_cursor
 from minicrm.tests.failing import end_connection
 from minicrm.transactions import retried, retried_read
@@ -36,6 +40,45 @@ def test_a_connection_that_the_server_has_ended_is_noticed(questions):
     assert not connection.is_usable()
     assert questions == [1]
     assert not connection.is_usable()  # closed on our side, too, by then
+
+
+def test_a_connection_that_breaks_without_a_word_is_noticed(questions):
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as ours:
+        ours.shutdown(socket.SHUT_RDWR)
+    assert not connection.is_usable()
+    assert questions == [1]
+
+
+def test_within_a_transaction_it_is_asked(questions):
+    with transaction.atomic():
+        Source.objects.exists()
+        assert connection.is_usable()
+        assert questions == [1]
+    assert connection.is_usable()
+    assert questions == [1]
+
+
+def test_in_an_aborted_transaction_it_is_asked_and_cannot_be_used(questions):
+    with transaction.atomic():
+        with connection.cursor() as cursor, pytest.raises(DataError):
+            cursor.execute("SELECT 1 / 0")
+        assert not connection.is_usable()
+        assert questions == [1]
+        transaction.set_rollback(True)
+    assert connection.is_usable()
+    assert not Source.objects.exists()
+
+
+def test_an_end_in_the_middle_of_a_transaction_is_noticed(questions):
+    with transaction.atomic():
+        assert not Source.objects.exists()
+        end_connection()
+        assert not connection.is_usable()
+        assert questions == [1]
+        with pytest.raises(OperationalError):
+            Source.objects.exists()
+        transaction.set_rollback(True)
+    assert not Source.objects.exists()  # on a new connection
 
 
 def test_after_an_error_it_is_asked(questions):
