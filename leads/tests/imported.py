@@ -1,5 +1,8 @@
 """Rows for an import that are hard to get right, and what came of them."""
 
+import subprocess
+import sys
+
 from django.db import transaction
 
 from distribution.models import Operator
@@ -10,6 +13,7 @@ from leads.services.import_sources import ACTOR, SourceFinder
 from leads.services.imports import ContactImport
 from leads.tests.factories import AssignedContactFactory, LeadFactory
 from minicrm.errors import ServiceError
+from minicrm.tests.server import ROOT, environment
 
 SOURCES = ["Bot", "Bot", "Bot", "Shared", "Off", "Nobody", "Full", "Missing"]
 
@@ -89,6 +93,15 @@ def import_rows(rows, *, rng, at_once, store=None, batch="demo.csv"):
         contacts._store = store
     lots = [rows[first : first + at_once] for first in range(0, len(rows), at_once)]
     return [outcome for lot in lots for outcome in contacts.add(lot)]
+
+
+def start_import(path, *options):
+    """Return a process that imports a file with the columns from, id and tel."""
+    columns = ["--source-from=from", "--external-id=id", "--phone=tel", "-v0"]
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "import_contacts", path, *columns, *options],
+        cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
 
 
 def undone(do):

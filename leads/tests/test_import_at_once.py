@@ -2,8 +2,6 @@
 
 import csv
 import re
-import subprocess
-import sys
 from collections import Counter
 from functools import partial
 from random import Random
@@ -24,10 +22,10 @@ from leads.services.batches import RowStore
 from leads.services.idempotency import IMPORT_SCOPE, Once
 from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import LeadFactory
+from leads.tests.imported import start_import
 from leads.tests.moves import MOVES
 from leads.tests.pairs import Pair
 from minicrm.tests.choosing import every
-from minicrm.tests.server import ROOT, environment
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -221,14 +219,6 @@ def assert_everybody_is_found(where):
 # Processes ------------------------------------------------------------------------------------
 
 
-def start(path):
-    columns = ["--source-from=from", "--external-id=id", "--phone=tel", "-v0"]
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "import_contacts", path, *columns],
-        cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
 def posts_and_closes(source_ids, number):
     """What bots and operators do meanwhile; return how many contacts came."""
     for n in range(40):
@@ -253,7 +243,7 @@ def test_two_imports_of_one_file_beside_posts_and_closes(tmp_path):
         rows = [(f"lead-{n % 700}", "", ("Bot", "Form")[n % 3 == 0]) for n in range(1_500)]
         rows += [(f"lead-{n}", f"+44207946{n:04}", "Form") for n in range(100)]
         csv.writer(file).writerows([("id", "tel", "from"), *rows])
-    processes = [start(path), start(path)]
+    processes = [start_import(path), start_import(path)]
     came = run_together(
         [partial(posts_and_closes, [one.pk for one in sources], number) for number in range(4)]
     )
