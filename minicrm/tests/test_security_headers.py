@@ -90,6 +90,22 @@ def test_forms_that_are_too_old_have_them_too():
 
 
 @pytest.mark.parametrize(
+    ("url", "status", "words"),
+    [("/nothing", 404, "Using the URLconf defined in"), ("/broken/", 500, "Traceback")],
+)
+def test_the_pages_that_django_shows_developers_have_them_too(url, status, words, settings):
+    """They are plainer for it, as their styles are in the page; nothing is missing from them."""
+    settings.DEBUG = True
+    response = client_of(None).get(url)
+
+    assert response.status_code == status
+    assert words in response.content.decode()
+    assert {name: response.get(name) for name in EXPECTED} == EXPECTED
+    assert "default-src 'self'" in response["Content-Security-Policy"]
+    assert "unsafe" not in response["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
     ("role", "url"),
     [
         (None, "/accounts/login/"),
