@@ -379,6 +379,20 @@ def test_long_rows_are_stored_in_small_lots(write, source, monkeypatch):
     assert Contact.objects.count() == 7
 
 
+def test_with_debug_no_statements_pile_up(write, source, settings, monkeypatch):
+    settings.DEBUG = True
+    kept, add = [], ContactImport.add
+    monkeypatch.setattr(
+        ContactImport,
+        "add",
+        lambda self, rows: kept.append(len(connection.queries)) or add(self, rows),
+    )
+    monkeypatch.setattr(import_contacts, "AT_ONCE", 2)
+    run(write("id\n" + "".join(f"{n}\n" for n in range(6))), "--source=Bot", "--external-id=id")
+    assert kept == [0, 0, 0]
+    assert connection.queries  # they are kept, of the last lot
+
+
 def test_missing_file(tmp_path, source):
     with pytest.raises(CommandError, match=r"Cannot read .*nothing\.csv: No such file"):
         run(tmp_path / "nothing.csv", "--source=Bot", "--external-id=id")

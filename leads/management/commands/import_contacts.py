@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, reset_queries
 
 from distribution.models import Source
 from distribution.services import create_source
@@ -96,6 +96,7 @@ class Command(BaseCommand):
         line = 1
         try:
             for lot in _lots(rows):
+                reset_queries()  # with DEBUG Django keeps them all, and these are long
                 with interruption.put_off():
                     line = lot[-1].line  # Ctrl-C comes at the end of the block
                     for row, reason in _take(lot, columns, contacts, tally):
