@@ -6,6 +6,7 @@ from django.db.models import Count, F, Q
 
 from distribution.models import Operator
 from leads.models import Assignment, Contact
+from tools.stress.periods import impossible_times
 
 End, Method, Status = Assignment.End, Assignment.Method, Contact.Status
 
@@ -51,6 +52,7 @@ def assert_consistent(contact):
         assert open_periods == [last], f"{contact!r} needs one open period, its last"
         assert contact.operator_id == last.operator_id
         assert (contact.status == Status.WAITING) == (last.operator_id is None)
+    assert not [*impossible_times(periods)], f"{contact!r}: {[*impossible_times(periods)]}"
     for before, after in pairwise(periods):
         assert _follows(before, after), f"{contact!r}: {after.method} after {before.ended_as}"
 

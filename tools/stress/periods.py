@@ -1,10 +1,10 @@
 """Whether the periods of each contact tell one consistent history."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from leads.models import Assignment, Contact
 from tools.stress.checks import Finding
@@ -21,6 +21,18 @@ NEXT: dict[tuple[bool, str], set[str]] = {
 FIRST = {"weighted_random", "queued"}
 # By the weights, not by hand.
 CHOSEN = {"weighted_random", "drain", "redistribution", "reopening"}
+NOT_YET = datetime.max.replace(tzinfo=UTC)
+
+
+class Span(Protocol):
+    """What a period is to the clock."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
 
 
 class Period(NamedTuple):
@@ -59,6 +71,7 @@ def periods_by_contact() -> Iterator[tuple[int, list[Period]]]:
 
 def histories() -> list[Finding]:
     """Compare each contact with its periods, and each period with the next."""
+    times = Finding("no two periods at one time")
     chain = Finding("each period ends as the next begins")
     state = Finding("status, operator, times = last period")
     version = Finding("version = moves in the history")
@@ -68,11 +81,26 @@ def histories() -> list[Finding]:
     for row in rows.iterator(chunk_size=5_000):
         contact = State(*row)
         periods = periods_of.pop(contact.pk, [])
+        _compare(times, contact, len(periods), impossible_times(periods))
         _compare(chain, contact, len(periods), _breaks(contact, periods))
         _compare(state, contact, 1, _disagreements(contact, periods))
         _compare(version, contact, 1, _wrong_version(contact, periods))
         _compare(decision, contact, len(periods), _foreign_decisions(periods))
-    return [chain, state, version, decision]
+    return [times, chain, state, version, decision]
+
+
+def impossible_times(periods: Iterable[Span]) -> Iterator[str]:
+    """Yield which periods of a contact end before they begin, or begin before another has ended.
+
+    Whatever their order is said to be: this looks at their times alone.
+    """
+    spans = [(one.started_at, one.ended_at or NOT_YET, one.pk) for one in periods]
+    for begin, end, pk in spans:
+        if end < begin:
+            yield f"period {pk} ends {begin - end} before it begins"
+    for (_, end, pk), (begin, _, other) in pairwise(sorted(spans)):
+        if begin < end:
+            yield f"period {other} begins before period {pk} has ended"
 
 
 def _compare(finding: Finding, contact: State, count: int, wrong: Iterator[str]) -> None:

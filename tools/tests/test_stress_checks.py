@@ -1,5 +1,6 @@
 """Tests of the tests: each kind of damage is found, and found as what it is."""
 
+import contextlib
 from copy import deepcopy
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ LIMITS = "never over the limit"
 PLACES = "nobody waits beside a free place"
 SWEEP = "assign_waiting finds nothing"
 PERIODS = "one open period per open contact"
+TIMES = "no two periods at one time"
 CHAIN = "each period ends as the next begins"
 LAST = "status, operator, times = last period"
 VERSION = "version = moves in the history"
@@ -48,6 +50,22 @@ def duplicate(contact, **changes):
     for period in periods:
         period.pk, period.contact = None, contact
         period.save()
+
+
+@contextlib.contextmanager
+def unchecked(constraint):
+    """Do without a check of the table of periods; on PostgreSQL until the transaction ends."""
+    connection.check_constraints()  # PostgreSQL alters no table while any are still to be checked
+    sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "PRAGMA ignore_check_constraints = ON"
+            if sqlite
+            else f"ALTER TABLE leads_assignment DROP CONSTRAINT {constraint}"
+        )
+        yield
+        if sqlite:
+            cursor.execute("PRAGMA ignore_check_constraints = OFF")
 
 
 def lose_contact(history):
@@ -125,6 +143,20 @@ def leave_gap(history):
     earlier = history.contact("c1").assignments.order_by("pk").first()
     earlier.ended_at += timedelta(seconds=1)
     earlier.save()
+
+
+def begin_too_early(history):
+    """The last of several periods, while the first was still going on."""
+    first, *_, last = history.contact("c1").assignments.order_by("pk")
+    last.started_at = first.started_at
+    last.save()
+
+
+def end_before_the_begin(history):
+    """Which the database would refuse."""
+    period = history.contact("a1").assignments.filter(ended_as="closed")
+    with unchecked("assignment_ends_after_start"):
+        period.update(ended_at=F("started_at") - timedelta(seconds=1))
 
 
 def forge_ending(history):
@@ -226,9 +258,11 @@ DAMAGES = {
     wait_beside_a_place: {PLACES: 2, SWEEP: 1},
     assign_to_another: {LOADS: 2, PERIODS: 1, LAST: 1},
     swap_operators: {PERIODS: 2, LAST: 2},
-    open_second_period: {PERIODS: 1, CHAIN: 2, VERSION: 1},
+    open_second_period: {PERIODS: 1, CHAIN: 2, VERSION: 1, TIMES: 1},
     lose_periods: {PERIODS: 1, CHAIN: 1, VERSION: 1},
-    leave_gap: {CHAIN: 1},
+    leave_gap: {CHAIN: 1, TIMES: 1},
+    begin_too_early: {CHAIN: 1, TIMES: 1, LAST: 1},
+    end_before_the_begin: {TIMES: 1},
     forge_ending: {CHAIN: 1, MOVES: 1},
     skip_version: {VERSION: 1},
     forge_decision: {DECISION: 1},
