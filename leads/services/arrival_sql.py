@@ -232,7 +232,8 @@ def insert_record(*, scope: str, key: str, digest: str) -> IdempotencyRecord | N
 
 def keep_response(record: IdempotencyRecord) -> None:
     """Store the answer that a request got."""
-    with hot_cursor() as cursor:
+    # Not by `hot_cursor`, for the same reason as `find_lead`.
+    with connection.cursor() as cursor:
         cursor.execute(RESPONSE, [json.dumps(record.response), record.pk])
 
 

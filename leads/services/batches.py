@@ -23,7 +23,6 @@ from leads.services.batch_sql import among
 from leads.services.idempotency import IMPORT_SCOPE, Once
 from leads.services.registration import Registration
 from minicrm.errors import ServiceError
-from minicrm.hot_cursor import hot_cursor
 from minicrm.transactions import LOCK_NOT_AVAILABLE, retried, sqlstate
 
 Outcome = Registration | ServiceError
@@ -123,7 +122,8 @@ def _store(
 def answers_to(rows: Iterable[Once]) -> dict[str, Outcome]:
     """Return what those of the rows became that were stored before, by key."""
     condition, keys = among("key", [row.key for row in rows])
-    with hot_cursor() as cursor:
+    # Not by `hot_cursor`: a plan made while the table was small would read all of it for long.
+    with connection.cursor() as cursor:
         cursor.execute(ANSWERS + condition, [IMPORT_SCOPE, keys])
         answers = cursor.fetchall()
     return {key: Registration(json.loads(answer), replayed=True) for key, answer in answers}
