@@ -24,7 +24,8 @@ class Sample:
     """What came of it in one round: requests (or rows) done, seconds, CPU seconds of the server.
 
     `p50`, `p95` and `p99` are milliseconds. `cut` requests were under way when the time was over:
-    nobody waited for them, but the server did them all the same.
+    nobody waited for them, but the server did them all the same. `database` is what PostgreSQL's
+    processes used of the CPU seconds.
     """
 
     done: int
@@ -34,6 +35,7 @@ class Sample:
     p95: float = 0.0
     p99: float = 0.0
     cut: int = 0
+    database: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -44,6 +46,11 @@ class Sample:
     def cpu_ms(self) -> float:
         """CPU milliseconds of application and database for each."""
         return self.cpu / (self.done + self.cut) * 1e3
+
+    @property
+    def database_ms(self) -> float:
+        """CPU milliseconds of PostgreSQL for each, which is a part of `cpu_ms`."""
+        return self.database / (self.done + self.cut) * 1e3
 
 
 Take = Callable[[float], Sample]  # measures for so many seconds

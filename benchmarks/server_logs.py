@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 VOID = re.compile(
     r"deadlock detected|due to (lock|statement) timeout|could not serialize|FATAL:|PANIC:"
@@ -32,6 +33,14 @@ def noted_by_postgres(text: str) -> Noted:
         waits=sum(bool(WAITED.search(line)) for line in lines),
         errors=sum(bool(ERROR.search(line)) for line in lines) - sum("ERROR:" in v for v in void),
     )
+
+
+def noted_by_sqlite(path: Path) -> Noted:
+    """Return what `benchmarks.watched_sqlite` wrote down: refusals of a locked database.
+
+    The application tries again, so that nobody else hears of them.
+    """
+    return Noted(tuple(path.read_text().splitlines()) if path.exists() else ())
 
 
 def noted_by_gunicorn(text: str) -> Noted:
