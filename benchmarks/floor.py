@@ -70,7 +70,7 @@ def _take(program: str, stage: Stage, connections: int, seconds: float) -> Sampl
     if done.returncode or not count:
         raise FloorError(done.stderr[-500:])
     stage.books.posted += count
-    return Sample(count, count / rate, used)
+    return Sample(count, count / rate, used, database=used)
 
 
 def told(text: str) -> tuple[int, float]:

@@ -7,7 +7,7 @@ import secrets
 from functools import partial
 
 from benchmarks import arrivals, rounds
-from benchmarks.bars import at_least, shown, table
+from benchmarks.bars import at_least, shown, shown_cpu, table
 from benchmarks.part import BUSY, Outcome, Run, say
 from benchmarks.rounds import Key, Sample
 from benchmarks.running import running_stages
@@ -25,20 +25,21 @@ def measure(run: Run) -> Outcome:
         case = arrivals.cases(stage.world, (BUSY,))[Key(arrivals.NEW, BUSY)]
         takes = {HTTP: partial(stage.take, case), IMPORT: partial(_take, stage)}
         samples = rounds.interleaved(takes, rounds=run.rounds, seconds=run.seconds, say=say)
-        counts = stage.verify()
+        counts = {"": stage.verify()}
     times = rounds.ratio(samples, IMPORT, HTTP, rounds.rate)
     rows = [
         [
             key.name,
             shown(rounds.spread(one.rate for one in taken), 0),
-            shown(rounds.spread(one.cpu_ms for one in taken), 2),
+            shown_cpu(taken),
         ]
         for key, taken in samples.items()
     ]
-    lines = ["## Import", "", *table(["way", "a second", "CPU ms each"], rows)]
+    lines = ["### Import", "", *table(["way", "a second", "CPU ms each"], rows)]
     lines += [f"The import takes {shown(times, 1)} times as many contacts a second.", ""]
-    figures = {"samples": arrivals.as_json(samples), "counts": counts}
-    return Outcome(lines, figures, [at_least("import to HTTP, rate", times, TIMES)])
+    figures = {"samples": arrivals.as_json(samples)}
+    bars = [at_least("import to HTTP, rate", times, TIMES, timed=True)]
+    return Outcome(lines, figures, counts, bars)
 
 
 def _take(stage: Stage, seconds: float) -> Sample:
@@ -47,6 +48,6 @@ def _take(stage: Stage, seconds: float) -> Sample:
     before = stage.used_by_database().seconds
     told = module_output("benchmarks.work", stage.env | UNLIMITED, json.dumps(job), "import")
     done = json.loads(told)
-    used = done["cpu"] + stage.used_by_database().seconds - before
+    theirs = stage.used_by_database().seconds - before
     stage.books.posted += rows
-    return Sample(rows, done["seconds"], used)
+    return Sample(rows, done["seconds"], done["cpu"] + theirs, database=theirs)

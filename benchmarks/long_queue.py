@@ -6,7 +6,7 @@ import json
 from functools import partial
 
 from benchmarks import arrivals, rounds
-from benchmarks.bars import shown, table
+from benchmarks.bars import shown, shown_cpu, table
 from benchmarks.part import Outcome, Run, say
 from benchmarks.rounds import Key, Sample
 from benchmarks.running import running_stages
@@ -25,27 +25,34 @@ def measure(run: Run) -> Outcome:
             for count, stage in zip(WAITING, stages, strict=True)
         }
         samples = rounds.interleaved(takes, rounds=run.rounds, seconds=run.seconds, say=say)
-        counts = [stage.verify() for stage in stages]
+        names = [key.where for key in takes]
+        counts = {name: stage.verify() for name, stage in zip(names, stages, strict=True)}
     first = next(iter(samples))
     rows = [
         [
             key.where,
             shown(rounds.spread(one.p50 for one in taken), 1),
-            shown(rounds.spread(one.cpu_ms for one in taken), 1),
-            shown(rounds.ratio(samples, key, first, rounds.cpu), 2),
+            shown_cpu(taken, 1),
+            "" if key == first else shown(rounds.ratio(samples, key, first, rounds.cpu), 2),
         ]
         for key, taken in samples.items()
     ]
-    head = ["queue", "p50 of a close that hands its place on, ms", "CPU ms each"]
-    lines = ["## A long queue, freed place by place", ""]
-    lines += table([*head, "CPU to the first"], rows)
-    return Outcome(lines, {"samples": arrivals.as_json(samples), "counts": counts})
+    head = ["queue", "p50 of a close, ms", "CPU ms each", "CPU to the first"]
+    lines = ["### A long queue, each close handing its place on", "", *table(head, rows)]
+    return Outcome(lines, {"samples": arrivals.as_json(samples)}, counts)
 
 
 def _take(stage: Stage, seconds: float) -> Sample:
     job = json.dumps({"closes": max(round(seconds * CLOSES_A_SECOND), 5)})
     before = stage.used_by_database().seconds
     done = json.loads(module_output("benchmarks.work", stage.env | UNLIMITED, job, "queue"))
-    used = done["cpu"] + stage.used_by_database().seconds - before
+    theirs = stage.used_by_database().seconds - before
     times = sorted(done["ms"])
-    return Sample(len(times), sum(times) / 1e3, used, p50=times[len(times) // 2], p99=times[-1])
+    return Sample(
+        len(times),
+        sum(times) / 1e3,
+        done["cpu"] + theirs,
+        p50=times[len(times) // 2],
+        p99=times[-1],
+        database=theirs,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import arrivals
-from benchmarks.bars import at_most, table
+from benchmarks.bars import at_most, paragraph, table
 from benchmarks.part import BUSY, Outcome, Run, say
 from benchmarks.processes import Usage, usage_of
 from benchmarks.rounds import Key
@@ -27,17 +27,17 @@ def measure(run: Run) -> Outcome:
             contacts.append(stage.take(case, run.seconds * times).done)
             held.append(_held(stage))
             say(f"{contacts[-1]} contacts, then {_mib(held[-1]['gunicorn'].resident)} MiB")
-        counts = stage.verify()
+        counts = {"": stage.verify()}
     rows = [
         [name, *(_mib(_of(one[name], name)) for one in held), f"{_grown(held, name):.2f}"]
         for name in held[0]
     ]
     head = ["MiB of all its processes", *(f"after {n:,} contacts more" for n in contacts), "ratio"]
-    lines = ["## Memory", "", *table(head, rows), NOTE, ""]
-    figures = {"held": [{n: _of(u, n) for n, u in one.items()} for one in held], "counts": counts}
+    lines = ["### Memory", "", *table(head, rows), *paragraph(NOTE)]
+    figures = {"held": [{n: _of(u, n) for n, u in one.items()} for one in held]}
     grown = {name: _grown(held, name) for name in held[0]}
     bars = [at_most(f"memory of {n} after 10x", (g, g, g), GROWN) for n, g in grown.items()]
-    return Outcome(lines, figures, bars)
+    return Outcome(lines, figures, counts, bars)
 
 
 NOTE = (

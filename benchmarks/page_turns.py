@@ -1,4 +1,4 @@
-"""The pages in worlds of several sizes, measured in turns."""
+"""A supervisor's pages in worlds of several sizes, measured in turns."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 from collections.abc import Mapping
 
 from benchmarks.bars import Bar, at_most, below, shown, table
+from benchmarks.pages import BARE
 from benchmarks.part import say
 from benchmarks.rounds import Spread, spread
 from benchmarks.stage import Stage, module_output
 
-BARE, POLL = "bare view", "poll unchanged"
 MAX_QUERIES = 30
 GROWN = 2.0  # how many times a page may take in the largest world what it takes in the smallest
-POLL_TO_BARE = 2.0
 
 # By world, then by page: {"ms": [one a turn], "queries": number}
 Pages = dict[str, dict[str, dict[str, list[float]]]]
@@ -49,11 +48,11 @@ def told(pages: Pages) -> list[str]:
         ]
         for name in pages[first]
     ]
-    return ["## Pages, server time", "", *table(head, rows)]
+    return ["### Pages of a supervisor, in one process", "", *table(head, rows)]
 
 
 def bars_of(pages: Pages) -> list[Bar]:
-    """Return the bars on queries, on growth, and on the poll."""
+    """Return the bars on queries and on growth."""
     first = next(iter(pages))
     *_, largest = pages
     queries = max(max(page["queries"]) for world in pages.values() for page in world.values())
@@ -63,14 +62,10 @@ def bars_of(pages: Pages) -> list[Bar]:
         if name != BARE
     }
     worst = max(ratios, key=lambda name: ratios[name][0])
-    found = [
-        below("queries of a page, the most", (queries, queries, queries), MAX_QUERIES, digits=0),
+    return [
+        below("queries of a page, most", (queries, queries, queries), MAX_QUERIES, digits=0),
         at_most(f"pages, {largest} to {first}, worst: {worst}", ratios[worst], GROWN),
     ]
-    for name in (name for name in pages[largest] if name.endswith(POLL)):
-        poll = ratio(pages[largest][name]["ms"], pages[largest][BARE]["ms"])
-        found.append(at_most(f"{name}, to the bare view, {largest}", poll, POLL_TO_BARE))
-    return found
 
 
 def ratio(over: list[float], under: list[float]) -> Spread:

@@ -1,4 +1,4 @@
-"""Pages and polls: server time beside the bare view's, and queries; its own process.
+"""A supervisor's pages and polls: time beside the bare view's, and queries; its own process.
 
 Each is asked in this process through the whole stack, in as many interleaved rounds as the argument
 says; medians go to standard output as JSON.
@@ -46,15 +46,12 @@ def main() -> None:
 
 def _asks() -> dict[str, Callable[[], None]]:
     """Return what to ask, each under its name; an answer that is not as expected ends it all."""
-    from django.contrib.auth.models import User
-    from django.test import Client
     from django.urls import reverse
 
+    from benchmarks.supervisor import signed_in
     from leads.models import Contact, Lead
 
-    user, _ = User.objects.get_or_create(username="bench", is_superuser=True, is_staff=True)
-    client = Client(headers={"Host": "localhost"})
-    client.force_login(user)
+    client = signed_in()
     overview, operators = reverse("leads:overview"), reverse("leads:operators")
     contacts = reverse("leads:contacts")
     newest = Contact.objects.order_by("-pk").values_list("pk", flat=True)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,10 +29,15 @@ class Run:
 
 @dataclass
 class Outcome:
-    """What a part tells people (lines of Markdown), programs, and how it stands to the bars."""
+    """What a part tells people (lines of Markdown), programs, and how it stands to the bars.
+
+    `counts` is what `Stage.verify` has counted in each of its worlds, by their names. No part does
+    without: figures of a run that broke a promise are worth nothing.
+    """
 
     lines: list[str]
     figures: dict[str, Any]
+    counts: Mapping[str, dict[str, int]]
     bars: list[Bar] = field(default_factory=list)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks.bars import table
+from benchmarks.bars import paragraph, table
 from benchmarks.part import Outcome, Run
 from benchmarks.running import running_stages
 from benchmarks.stage import module_output
@@ -20,17 +20,20 @@ def measure(run: Run) -> Outcome:
     with running_stages(run.database, [Plan()], run.shape) as (stage,):
         job = {"token": stage.world["token"], "source": stage.world["hot"], "arrivals": arrivals}
         done = json.loads(module_output("benchmarks.profiling", stage.env, json.dumps(job)))
-    return Outcome(_lines(done), done)
+        stage.books.posted += done["posted"]
+        counts = {"": stage.verify()}
+    return Outcome(_lines(done), done, counts)
 
 
 def _lines(done: dict[str, Any]) -> list[str]:
     client, server = done["client_ms"], done["server_ms"]
     lines = [
-        "## Where the time of an arrival goes",
+        "### Where the time of an arrival goes",
         "",
-        f"A new lead's contact through the whole WSGI handler, without gunicorn and HTTP:"
-        f" {client:.2f} ms of CPU in the application, {server:.2f} ms in PostgreSQL's process.",
-        "",
+        *paragraph(
+            "A new lead's contact through the whole WSGI handler, without gunicorn and HTTP:"
+            f" {client:.2f} ms of CPU in the application, {server:.2f} ms in PostgreSQL's process."
+        ),
     ]
     for what in ("layer", "function"):
         rows = [[n, f"{part:.1%}", f"{part * client:.3f}"] for n, part in done[f"{what}s"].items()]

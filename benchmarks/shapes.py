@@ -37,21 +37,23 @@ def measure(run: Run) -> Outcome:
             other.probe(case)
             takes[Key(name, BUSY)] = partial(other.take, case)
         samples = rounds.interleaved(takes, rounds=run.rounds, seconds=run.seconds, say=say)
-        counts = stage.verify()
+        counts = {"": stage.verify()}
     first = next(iter(samples))
     rows = [
         [
             key.name,
             shown(rounds.spread(one.rate for one in taken), 0),
-            shown(rounds.ratio(samples, key, first, rounds.rate), 2),
-            shown(rounds.ratio(samples, key, first, rounds.cpu), 2),
+            *(
+                "" if key == first else shown(rounds.ratio(samples, key, first, of), 2)
+                for of in (rounds.rate, rounds.cpu)
+            ),
             *(f"{rounds.spread(getattr(one, p) for one in taken)[0]:.1f}" for p in ("p50", "p99")),
         ]
         for key, taken in samples.items()
     ]
     head = ["setting", "a second", "rate to the first", "CPU to the first", "p50 ms", "p99 ms"]
-    lines = ["## Settings: new leads, 16 connections", "", *table(head, rows)]
-    return Outcome(lines, {"samples": arrivals.as_json(samples), "counts": counts})
+    lines = ["### Settings: new leads, 16 connections", "", *table(head, rows)]
+    return Outcome(lines, {"samples": arrivals.as_json(samples)}, counts)
 
 
 def shapes_of(run: Run) -> Mapping[str, Shape]:

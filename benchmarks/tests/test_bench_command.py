@@ -69,10 +69,15 @@ def test_measures_all_parts_on_sqlite(tmp_path):
     assert not any("void" in part for part in written.values())
     for part in ("arrivals", "queue", "import", "settings"):
         assert all(row["samples"][0]["done"] for row in written[part]["samples"])
+    assert all(row["samples"][0]["done"] for row in written["growth"]["polls"])
     assert written["profile"]["statements"]
+    assert all(part["counts"] for part in written.values())
     told = (tmp_path / "sqlite.md").read_text()
     for text in (
         "| new leads to bare view, CPU |",
+        "| new leads to bare view, rate |",
+        "| not judged |",
+        "| overview, poll unchanged |",
         "| leads, nobody |",
         "| 4 workers, 2 threads |",
     ):

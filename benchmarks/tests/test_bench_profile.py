@@ -1,5 +1,6 @@
 """Which layer a function belongs to, and how the time of a call is told by them."""
 
+import contextlib
 import cProfile
 import json
 import pstats
@@ -9,6 +10,8 @@ import pytest
 
 from benchmarks import layers, profiled, profiling
 from benchmarks.layers import layer_of
+from benchmarks.part import Run
+from benchmarks.stage import Books, Shape, WorldError
 
 pytestmark = pytest.mark.any_database
 
@@ -83,7 +86,39 @@ def test_statements_are_told_without_what_differs():
     long = profiling.shape_of("SELECT " + "column, " * 50 + "last FROM somewhere WHERE id = %s")
     assert long.startswith("SELECT column")
     assert long.endswith("FROM somewhere WHERE id = %s")
-    assert len(long) < 165
+    assert len(long) <= 100
+
+
+@pytest.fixture
+def profile_of(monkeypatch):
+    """Profiles arrivals of which so many were acknowledged, and so many are found stored."""
+    told = {"client_ms": 1.0, "server_ms": 0.0, "layers": {}, "functions": {}, "statements": []}
+
+    def profile_of(*, posted, stored):
+        def verify():
+            if books.posted != stored:
+                raise WorldError("contacts are missing")
+            return {"contacts": stored}
+
+        books = Books()
+        stage = SimpleNamespace(world={"token": "t", "hot": 1}, env={}, books=books, verify=verify)
+
+        @contextlib.contextmanager
+        def stages(*arguments):
+            yield [stage]
+
+        monkeypatch.setattr(profiled, "running_stages", stages)
+        output = json.dumps(told | {"posted": posted})
+        monkeypatch.setattr(profiled, "module_output", lambda *arguments: output)
+        return profiled.measure(Run("sqlite", 1, 1.0, Shape()))
+
+    return profile_of
+
+
+def test_the_promises_are_looked_at_after_a_profile_too(profile_of):
+    assert profile_of(posted=650, stored=650).counts == {"": {"contacts": 650}}
+    with pytest.raises(WorldError, match="missing"):
+        profile_of(posted=650, stored=649)
 
 
 def test_the_tables_tell_the_cpu_time_of_each_layer():
