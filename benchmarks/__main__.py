@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import psycopg
+
 from benchmarks import arrivals, growth, importing, long_queue, memory, profiled, report, shapes
 from benchmarks.asking import GENERATORS, chosen_generator
+from benchmarks.bars import judged
 from benchmarks.floor import FloorError
 from benchmarks.load import LoadError
 from benchmarks.part import Outcome, Run
@@ -34,7 +39,8 @@ PARTS = {
 }
 UNASKED = [name for name in PARTS if name != "settings"]
 QUICK = [name for name in UNASKED if name not in ("memory", "profile")]
-FAILURES = (LoadError, WorldError, StartError, PostgresError, FloorError)
+OURS = (LoadError, WorldError, StartError, PostgresError, FloorError)
+FAILURES = (*OURS, subprocess.TimeoutExpired, OSError, HTTPException, psycopg.Error)
 
 
 def main() -> int:
@@ -62,13 +68,23 @@ def _measure(run: Run, options: argparse.Namespace) -> int:
         print(f"\n== {run.database}: {part}", flush=True)
         try:
             outcomes[part] = done = PARTS[part](run)
+            done.bars = judged(done.bars, generator=run.shape.generator)
             print("\n" + "\n".join(done.lines), flush=True)
         except FAILURES as error:
-            outcomes[part] = str(error)
-            print(f"bench: {part} is void: {error}", file=sys.stderr)
+            outcomes[part] = reason = reason_of(error)
+            print(f"bench: {part} is void: {reason}", file=sys.stderr)
         paths = report.write(options.output, f"{options.name}{run.database}", run, outcomes)
     print("\n".join(str(path) for path in paths))
     return 2 if any(isinstance(one, str) for one in outcomes.values()) else 0
+
+
+def reason_of(error: Exception) -> str:
+    """Return in words why a part is void; a command is not told in full, as it has a key in it."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        command = [error.cmd] if isinstance(error.cmd, str) else error.cmd
+        words = " ".join(str(word) for word in command[:3])
+        return f"{words} had not ended after {error.timeout:g} s"
+    return str(error) if isinstance(error, OURS) else f"{type(error).__name__}: {error}"
 
 
 def _arguments() -> argparse.Namespace:
