@@ -75,7 +75,11 @@ def longest(stats: pstats.Stats, count: int) -> dict[str, float]:
 def name_of(function: Function) -> str:
     """Return what a function is called, with the end of its file's path."""
     file, _, name = function
-    return name if file == "~" else f"{'/'.join(file.split('/')[-2:])}: {name}"
+    return (
+        re.sub(r" at 0x[0-9a-f]+", "", name)
+        if file == "~"
+        else f"{'/'.join(file.split('/')[-2:])}: {name}"
+    )
 
 
 def _own_times(stats: pstats.Stats) -> Iterator[tuple[Function, float, dict[Function, float]]]:

@@ -37,7 +37,7 @@ def main() -> None:
         name: {
             "ms": medians[name],
             "of_bare": medians[name] / medians[BARE],
-            "queries": _queries(ask),
+            "queries": queries_of(ask),
         }
         for name, ask in asks.items()
     }
@@ -123,14 +123,20 @@ def _check(what: str, status: int, expected: int) -> None:
         raise SystemExit(f"{what} answers {status}, not {expected}")
 
 
-def _queries(ask: Callable[[], None]) -> int:
-    """Return how many queries one answer takes."""
+def queries_of(ask: Callable[[], None]) -> int:
+    """Return how many queries one answer takes.
+
+    The fewer of two: a poll that meets a full minute has to see the page as a whole again.
+    """
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    with CaptureQueriesContext(connection) as captured:
-        ask()
-    return len(captured)
+    counts = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as captured:
+            ask()
+        counts.append(len(captured))
+    return min(counts)
 
 
 if __name__ == "__main__":

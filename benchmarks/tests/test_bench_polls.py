@@ -10,6 +10,7 @@ from django.urls import reverse
 from benchmarks import pages, polls, supervisor
 from benchmarks.load import LoadError
 from benchmarks.rounds import Sample
+from distribution.models import Source
 from minicrm.roles import Role, role_of
 
 HEADERS = {"Cookie": "sessionid=x", "HX-Request": "true"}
@@ -26,6 +27,17 @@ def test_who_polls_is_a_supervisor_by_the_group_alone():
     seen = {"seen": pages.seen_of(answer.text)}
     assert client.get(reverse("leads:overview"), seen, headers=pages.HTMX).status_code == 204
     assert supervisor.signed_in().session["_auth_user_id"] == str(user.pk)
+
+
+@pytest.mark.django_db
+def test_a_poll_that_met_the_full_minute_does_not_count_for_its_queries():
+    met = iter([3, 1])
+
+    def ask():
+        for _ in range(next(met)):
+            Source.objects.count()
+
+    assert pages.queries_of(ask) == 1
 
 
 class Page(BaseHTTPRequestHandler):

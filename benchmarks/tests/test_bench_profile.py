@@ -72,6 +72,11 @@ def test_the_longest_functions_are_named(stats):
     assert list(found.items()) == [("<built-in method len>", 22.0), ("models/q.py: g", 8.0)]
 
 
+def test_a_built_in_function_is_named_without_where_it_lies_in_memory():
+    name = "<function CursorWrapper.execute at 0x7f57da505d00>"
+    assert layers.name_of(("~", 0, name)) == "<function CursorWrapper.execute>"
+
+
 def test_reads_what_the_profiler_tells():
     profile = cProfile.Profile()
     profile.enable()
@@ -129,7 +134,7 @@ def test_the_tables_tell_the_cpu_time_of_each_layer():
     done = {"client_ms": 4.0, "server_ms": 1.0, "layers": {"ORM": 0.75}, "statements": statements}
     done["functions"] = {"query.py: filter": 0.25}
     lines = profiled._lines(done)
-    assert "| ORM | 75.0% | 3.000 |" in lines
-    assert "| query.py: filter | 25.0% | 1.000 |" in lines
+    assert "| `ORM` | 75.0% | 3.000 |" in lines
+    assert "| `query.py: filter` | 25.0% | 1.000 |" in lines
     assert "| `INSERT` | 2 | 250 |" in lines
     assert "3 statements, 1.00 ms altogether." in lines
