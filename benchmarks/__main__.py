@@ -1,7 +1,7 @@
 """Measure: `python -m benchmarks --help`, or `make bench ARGS="..."`.
 
-Exit status: 0 measured, whatever the bars; 2 it could not be, or a refusal or a broken promise
-made a part void; 128 and more if it was stopped.
+Exit status: 0 measured, whatever the bars; 2 it could not be, or a refusal, a lock, a time-out or a
+broken promise made a part void; 128 and more if it was stopped.
 """
 
 from __future__ import annotations

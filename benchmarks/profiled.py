@@ -36,9 +36,10 @@ def _lines(done: dict[str, Any]) -> list[str]:
         ),
     ]
     for what in ("layer", "function"):
+        # Functions as code: built-in ones are named in angle brackets, as HTML is.
+        mark = "`" if what == "function" else ""
         parts = done[f"{what}s"].items()
-        # As code: built-in functions are named in angle brackets, as HTML is.
-        rows = [[f"`{n}`", f"{part:.1%}", f"{part * client:.3f}"] for n, part in parts]
+        rows = [[mark + n + mark, f"{part:.1%}", f"{part * client:.3f}"] for n, part in parts]
         lines += table([what, "of the time", "ms"], rows)
     lines += ["The parts are cProfile's, which makes many small calls dearer than they are.", ""]
     statements = [

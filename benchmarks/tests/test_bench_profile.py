@@ -134,7 +134,7 @@ def test_the_tables_tell_the_cpu_time_of_each_layer():
     done = {"client_ms": 4.0, "server_ms": 1.0, "layers": {"ORM": 0.75}, "statements": statements}
     done["functions"] = {"query.py: filter": 0.25}
     lines = profiled._lines(done)
-    assert "| `ORM` | 75.0% | 3.000 |" in lines
+    assert "| ORM | 75.0% | 3.000 |" in lines
     assert "| `query.py: filter` | 25.0% | 1.000 |" in lines
     assert "| `INSERT` | 2 | 250 |" in lines
     assert "3 statements, 1.00 ms altogether." in lines

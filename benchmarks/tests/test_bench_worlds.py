@@ -132,10 +132,11 @@ def test_sees_periods_of_a_contact_that_overlap(begun_last):
     assert broken() == {}
 
 
-def test_sees_two_ended_periods_that_overlap(world):
-    contact = Contact.objects.get(pk=1)
-    add_period(contact, 1, 5)
-    add_period(contact, 5, 6)
+def test_sees_two_ended_periods_that_overlap():
+    contact = AssignedContactFactory(pk=1_000)
+    contact.assignments.all().delete()
+    for begun, ended in ((0, 5), (5, 6), (6, 6), (6, None)):
+        add_period(contact, begun, ended)
     assert broken() == {}
     add_period(contact, 2, 3)
     assert list(broken()) == [APART]
