@@ -5,11 +5,12 @@ from collections.abc import Collection
 from random import Random
 from typing import Any
 
+from django.db import connection
+
 from distribution import selection
 from distribution.selection import Candidate, Reason
 from distribution.services.assignment import SYSTEM_RANDOM, Claim, candidates_of
 from distribution.services.locks import lock_operators
-from minicrm.hot_cursor import hot_cursor
 
 # Each row is looked at and changed in one step, under its lock, whatever was read before.
 TAKE = """
@@ -96,7 +97,7 @@ class FreePlaces:
         self._saved = len(self._taken)
         if not places:
             return
-        with hot_cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.executemany(TAKE, [(count, one, count) for one, count in places])
             if cursor.rowcount != len(places):
                 raise PlacesTaken

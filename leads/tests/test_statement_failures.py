@@ -192,6 +192,7 @@ def test_with_a_commit_in_between_it_fails(scene, monkeypatch):
     def identify_and_commit(*args):
         found = identify(*args)
         connection._commit()
+        connection._start_transaction_under_autocommit()
         return found
 
     monkeypatch.setattr(registration, "_lead_and_candidates", identify_and_commit)

@@ -2,12 +2,20 @@
 
 import os
 import socket
+from datetime import UTC, datetime
 
 import pytest
-from django.db import DataError, OperationalError, connection, connections, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-from distribution.models import Source
+from distribution.models import Operator, Source
 from minicrm.hot_cursor import hot_cursor
 from minicrm.tests.failing import end_connection
 from minicrm.transactions import retried, retried_read
@@ -103,6 +111,97 @@ def test_a_hot_statement_is_prepared():
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%+ 1'")
         assert cursor.fetchone() == (1,)
+    connection.close()
+
+
+def test_it_stays_prepared_when_a_transaction_is_rolled_back():
+    for _ in range(3):
+        with transaction.atomic(), hot_cursor() as cursor:
+            cursor.execute("SELECT %s::int + 3", [1])
+            transaction.set_rollback(True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%+ 3'")
+        assert cursor.fetchone() == (1,)
+    connection.close()
+
+
+@pytest.mark.parametrize("threshold", [5, None])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("bigint", 2**63 - 1),
+        ("bigint", 7),
+        ("boolean", True),
+        ("text", "It's 100 % \\ ok: \u4f60\u597d"),
+        ("text", None),
+        ("timestamptz", datetime(2026, 3, 29, 1, 30, 0, 123456, UTC)),
+    ],
+)
+def test_a_value_comes_back_as_it_was(monkeypatch, kind, value, threshold):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", threshold)
+    connection.close()
+    for _ in range(2):
+        with hot_cursor() as cursor:
+            cursor.execute(f"SELECT %s::{kind}, 1 UNION ALL SELECT NULL, 2", [value])
+            assert cursor.fetchone() == (value, 1)
+            assert cursor.fetchall() == [(None, 2)]
+            assert cursor.fetchone() is None
+    connection.close()
+
+
+def test_what_the_server_refuses_is_told_as_always():
+    operator = Operator.objects.create(name="Demo", max_load=1)
+    statement = "UPDATE distribution_operator SET max_load = %s WHERE id = %s"
+    for value, error in ((-1, IntegrityError), (2**40, DataError), ("\0", DataError)):
+        with pytest.raises(error), transaction.atomic(), hot_cursor() as cursor:
+            cursor.execute(statement, [value, operator.pk])
+    with hot_cursor() as cursor:
+        cursor.execute(statement, [2, operator.pk])
+        assert cursor.fetchall() == []
+    operator.refresh_from_db()
+    assert operator.max_load == 2
+
+
+def test_a_connection_lost_in_between_is_an_operational_error():
+    def begin():
+        with transaction.atomic():
+            pass
+
+    def ask():
+        with hot_cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    def ask_in_a_transaction():
+        with transaction.atomic():
+            ask()
+            end_connection()
+            ask()
+
+    def commit():
+        with transaction.atomic():
+            ask()
+            end_connection()
+
+    for work in (begin, ask):
+        connection.ensure_connection()
+        end_connection()
+        connection.health_check_done = True  # it was well a moment ago
+        with pytest.raises(OperationalError):
+            work()
+        connection.close()
+    for work in (ask_in_a_transaction, commit):
+        with pytest.raises(OperationalError):
+            work()
+        connection.close()
+
+
+def test_rows_are_read_in_portions_within_a_transaction():
+    Operator.objects.bulk_create(Operator(name=f"Demo {n}", max_load=1) for n in range(30))
+    with transaction.atomic():
+        portions = Operator.objects.order_by("pk").iterator(chunk_size=10)
+        assert next(portions).name == "Demo 0"
+        Operator.objects.filter(name="Demo 29").update(max_load=2)
+    assert len(list(Operator.objects.iterator(chunk_size=10))) == 30
     connection.close()
 
 

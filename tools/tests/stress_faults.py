@@ -6,7 +6,6 @@ import time
 from minicrm.wsgi import application
 
 from distribution.models import Operator  # isort: skip
-from leads.models import Assignment, Contact  # isort: skip
 from leads.services import arrival_sql, idempotency, registration  # isort: skip
 
 __all__ = ["application"]
@@ -14,21 +13,20 @@ __all__ = ["application"]
 begin = idempotency.begin
 
 
-def store_naively(contact, operator_id, decision):
+def take_naively(operator_id):
     """Look, then write what was seen plus one: whoever comes in between is forgotten."""
     operator = Operator.objects.get(pk=operator_id)
     if not operator.is_active or operator.current_load >= operator.max_load:
         return None
     time.sleep(0.01)
     Operator.objects.filter(pk=operator_id).update(current_load=operator.current_load + 1)
-    contact_id = arrival_sql.insert_waiting(contact, decision | {"method": "queued"})
-    Contact.objects.filter(pk=contact_id).update(
-        status="assigned", operator_id=operator_id, assigned_at=contact.assigned_at
-    )
-    Assignment.objects.filter(contact=contact_id).update(
-        operator_id=operator_id, method=decision["method"]
-    )
-    return contact_id, operator.name
+    return operator.name
+
+
+def store_naively(contact, operator_id, decision):
+    """Do that, and store the contact."""
+    name = take_naively(operator_id)
+    return name and (arrival_sql.insert_assigned(contact, operator_id, decision), name)
 
 
 def begin_anew(*, scope, key, digest):
@@ -37,4 +35,5 @@ def begin_anew(*, scope, key, digest):
 
 
 registration.insert_with_place = store_naively
+registration.take_place = lambda chosen, decision: take_naively(chosen.operator_id)
 idempotency.begin = begin_anew

@@ -6,12 +6,52 @@
 import select
 from typing import Any
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
+from django.db.backends.utils import debug_transaction
 from psycopg.pq import TransactionStatus
+
+from minicrm.databases.postgresql.calls import Prepared, PreparedCursor, say
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Django's, which also know of our cursor."""
+
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """Return a statement for the list of those that were run (`connection.queries`)."""
+        if isinstance(cursor, PreparedCursor):
+            return sql
+        return str(super().last_executed_query(cursor, sql, params))
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's connection, that sees for itself whether the server has ended it."""
+    """Django's connection, with fewer questions to the server, and cheaper ones, where many come.
+
+    psycopg's own connection stays in autocommit: BEGIN and COMMIT are said here, in a call each.
+    """
+
+    ops_class = DatabaseOperations
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepared: Prepared = {}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect; what was prepared was the old connection's."""
+        self._prepared = {}
+        return super().get_new_connection(conn_params)
+
+    def _start_transaction_under_autocommit(self) -> None:
+        with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
+            say(self.connection, b"BEGIN")
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if self.connection.autocommit != autocommit:
+            super()._set_autocommit(autocommit)
+
+    def _commit(self) -> None:
+        if self.connection is not None:
+            with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
+                say(self.connection, b"COMMIT")
 
     def is_usable(self) -> bool:
         """Whether the connection can be used; asked before the first query of each request.
@@ -35,11 +75,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def prepared_cursor(self) -> Any:
         """Return a cursor whose statements the server parses and plans once a connection.
 
-        Django's own writes the values into the text, which makes each statement a new one. This
-        one sends them apart, and psycopg prepares a statement that comes often; behind a pooler it
-        does not (`prepare_threshold` in the settings).
+        Django's own writes the values into the text, which makes each statement a new one.
         """
         self.close_if_health_check_failed()
         self.ensure_connection()
-        with self.wrap_database_errors:
-            return self._prepare_cursor(base.ServerBindingCursor(self.connection))
+        return self._prepare_cursor(PreparedCursor(self.connection, self._prepared))
