@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
+from minicrm import group_commit
 from minicrm.transactions import is_retryable, sqlstate
 
 SECONDS = 30  # longer than any lock timeout: only what hangs for good waits so long
@@ -76,6 +77,8 @@ class Worker:
                     "SELECT %s = ANY(pg_blocking_pids(%s))", [other.backend, self.backend]
                 )
                 return bool(cursor.fetchone()[0])
+        if group_commit.joined() > 1:  # handed over to the other one, who has not begun yet
+            return True
         # One writer at a time: while the other one is in a transaction, no BEGIN comes back.
         return not other.holds_nothing and self._executing.startswith("BEGIN")
 

@@ -25,7 +25,7 @@ from leads.services.arrival_sql import (
 from leads.services.idempotency import Once, run_once
 from leads.services.identification import identify_known_lead, identify_lead
 from minicrm.errors import Invalid
-from minicrm.transactions import retried
+from minicrm.group_commit import retried_in_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Registration:
     replayed: bool
 
 
-@retried
+@retried_in_group
 def register_contact(
     request: ContactRequest,
     *,
