@@ -101,7 +101,7 @@ def _database() -> dict[str, Any]:
             config["DISABLE_SERVER_SIDE_CURSORS"] = True
             options["prepare_threshold"] = None
         else:
-            options.setdefault("prepare_threshold", 5)  # for `hot_cursor`
+            options.setdefault("prepare_threshold", 5)  # not None: `hot_cursor` may prepare
             options.setdefault(
                 "options",
                 f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}",

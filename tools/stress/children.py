@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.stress.servers import ROOT, stop
+from tools.stress.servers import ROOT, stop, uninterrupted
 
 END_SECONDS = 5
 
@@ -44,24 +44,27 @@ class Children:
         In a session of its own: Ctrl-C is for the run alone, which ends everything in its order.
         """
         command = [sys.executable, "-m", f"tools.stress.{module}", *arguments]
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=self._env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
+        process = None
         try:
+            with uninterrupted():
+                process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=self._env,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    start_new_session=True,
+                )
             if process.stdin is not None:
                 with process.stdin as stdin:
                     stdin.write(job.encode())
                 process.stdin = None  # closed: communicate() shall not touch it
             yield process
         finally:
-            stop(process, seconds=END_SECONDS)
-            if process.stdout is not None:
-                process.stdout.close()
+            if process is not None:
+                stop(process, seconds=END_SECONDS)
+                if process.stdout is not None:
+                    process.stdout.close()
 
     def output_of(self, process: subprocess.Popen[bytes]) -> bytes:
         """Wait for the end of a process; return what it wrote. Raises TimeIsUp, ProcessFailed."""

@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.with_postgres import running_postgres
+from tools.with_postgres import SIGNALS, running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60
@@ -103,18 +104,19 @@ def running_gunicorn(
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--log-level", "error"]
     command += [app] if app else []
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**env, "PORT": str(port), "WEB_CONCURRENCY": str(workers)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            # Ctrl-C is for the run alone, which then ends everything in its order.
-            start_new_session=True,
-        )
+    process = None
     try:
+        with log.open("ab") as output, uninterrupted():
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**env, "PORT": str(port), "WEB_CONCURRENCY": str(workers)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Ctrl-C is for the run alone, which then ends everything in its order.
+                start_new_session=True,
+            )
         gunicorn = Gunicorn(port, process)
         give_up_at = time.monotonic() + START_SECONDS
         while not gunicorn.answers():
@@ -124,7 +126,28 @@ def running_gunicorn(
             time.sleep(0.05)
         yield gunicorn
     finally:
-        stop(process)
+        if process is not None:
+            stop(process)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a signal that ends the run wait for the end of the block.
+
+    Between the start of a process and the moment from which somebody ends it, it would be left.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {one: signal.signal(one, lambda number, _: came.append(number)) for one in SIGNALS}
+    try:
+        yield
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def stop(process: subprocess.Popen[bytes], *, seconds: float = STOP_SECONDS) -> None:

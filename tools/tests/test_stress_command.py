@@ -43,6 +43,31 @@ def test_ctrl_c_ends_everything_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT]])
+def test_a_process_that_has_just_started_is_ended_too(monkeypatch, signals):
+    started, popen = [], subprocess.Popen
+
+    def start_and_interrupt(*args, **kwargs):
+        started.append(popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        for number in signals:
+            signal.raise_signal(number)
+        return started[0]
+
+    def interrupted(number, frame):
+        raise SystemExit(128 + number)
+
+    handlers = {number: signal.signal(number, interrupted) for number in signals}
+    monkeypatch.setattr(subprocess, "Popen", start_and_interrupt)
+    try:
+        ended = pytest.raises(SystemExit, match=str(128 + signals[0]))
+        with ended, Children({}, minutes=1).start("clients"):
+            pass
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert started[0].poll() is not None
+
+
 def test_a_run_out_of_time_fails_says_so_and_keeps_what_there_is(monkeypatch, capsys, tmp_path):
     def too_slow(name, options, folder):
         Children({}, minutes=0).left()
