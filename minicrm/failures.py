@@ -159,6 +159,18 @@ class SqliteFileMiddleware:
         return self.get_response(request)
 
 
+def refuse_replaced_file() -> None:
+    """Raise OperationalError if this thread's connection is to a file that is not there any more.
+
+    For work that others hand over: what they have found out is about connections of their own.
+    """
+    present = _identity()
+    if present != getattr(_opened, "identity", present):
+        cause = sqlite3.OperationalError("the database file was replaced")
+        cause.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise OperationalError(str(cause)) from cause
+
+
 _opened = threading.local()  # connections are each thread's own
 
 

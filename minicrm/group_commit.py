@@ -13,13 +13,15 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
-from minicrm.transactions import RunAgain, retried_read
+from minicrm.failures import refuse_replaced_file
+from minicrm.transactions import RunAgain, is_retryable, retried_read
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+WAIT_SECONDS = 20  # longer than a turn, a lock and the work take; less than gunicorn waits
 # Guards who is let into which group.
 _door = threading.Lock()
 _forming: "_Group | None" = None
@@ -29,8 +31,9 @@ def retried_in_group(func: Callable[P, R]) -> Callable[P, R]:
     """Run `func` in `transaction.atomic`, and again, as `retried` does; on SQLite with others.
 
     They do not notice one another: what one raises undoes its own work alone, and nobody returns
-    before all is stored. Where the transaction fails, each of the others runs again. `func` may be
-    run by another thread of the process, with the caller's context variables.
+    before all is stored. Where the transaction fails, each of the others runs again, unless it may
+    have been stored. `func` may be run by another thread of the process: with the caller's context
+    variables, but in the language and time zone of the settings.
     """
 
     @wraps(func)
@@ -55,9 +58,7 @@ def _run(work: Callable[[], Any]) -> Any:
     if is_first:
         group.do_all()
     else:
-        group.is_over.wait()
-        if not group.is_stored:
-            raise RunAgain("the transaction that it was a part of has failed")
+        group.wait()
     return piece.outcome()
 
 
@@ -66,8 +67,9 @@ def _join(work: Callable[[], Any]) -> "tuple[_Group, _Piece, bool]":
     piece = _Piece(work)
     with _door:
         is_first = _forming is None
-        group = _forming = _forming or _Group()
+        group = _forming or _Group()
         group.pieces.append(piece)
+        _forming = group
     return group, piece, is_first
 
 
@@ -104,19 +106,41 @@ class _Group:
 
     def __init__(self) -> None:
         self.pieces: list[_Piece] = []
-        self.is_stored = False
-        self.is_over = threading.Event()
+        self._is_stored = self._is_committing = False
+        self._doubt: BaseException | None = None
+        self._is_over = threading.Event()
 
     def do_all(self) -> None:
         """Do everything in one transaction, or raise."""
         try:
             with transaction.atomic():  # waits for our turn, while others join
                 self._close()
+                refuse_replaced_file()  # each caller's own connection was looked at, ours is used
                 transaction.on_commit(self._note)
                 self._do_each()
+                self._is_committing = True
+        except IntegrityError as error:
+            if len(self.pieces) == 1:
+                raise
+            # Found at the commit: anybody's.
+            raise RunAgain("the transaction breaks a rule of the database") from error
+        except BaseException as error:
+            if self._is_committing and not is_retryable(error):
+                self._doubt = error
+            raise
         finally:
             self._close()
-            self.is_over.set()
+            self._is_over.set()
+
+    def wait(self) -> None:
+        """Wait until another thread has stored our piece, or raise."""
+        if not self._is_over.wait(WAIT_SECONDS):
+            raise OperationalError("Who was to store this does not come to an end.")
+        if self._doubt is not None:
+            # As where one commits alone: it may have been stored, so nothing is tried again.
+            raise OperationalError("The commit has failed.") from self._doubt.__cause__
+        if not self._is_stored:
+            raise RunAgain("the transaction that it was a part of has failed")
 
     def _do_each(self) -> None:
         if len(self.pieces) == 1:
@@ -135,7 +159,7 @@ class _Group:
                 _forming = None
 
     def _note(self) -> None:
-        self.is_stored = True
+        self._is_stored = True
 
 
 def _forget() -> None:

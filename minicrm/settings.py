@@ -85,8 +85,10 @@ def _database() -> dict[str, Any]:
             "timeout": SQLITE_TIMEOUT_S,
             # FULL: an acknowledged contact outlives a power cut, not only a crash. secure_delete:
             # what is erased is overwritten in the file too, also where that is not the default.
+            # temp_store: a savepoint's undo log holds people's data, which is for no other folder.
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
+                " PRAGMA temp_store=MEMORY;"
             ),
         }
         # Tests use several connections, which an in-memory database cannot serve.

@@ -6,7 +6,13 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from django.db import NotSupportedError, OperationalError, connection, transaction
+from django.db import (
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
 from django.db.transaction import TransactionManagementError
 
 P = ParamSpec("P")
@@ -17,17 +23,24 @@ MAX_ATTEMPTS = 12
 RETRY_FOR_SECONDS = 12.0
 
 LOCK_NOT_AVAILABLE = "55P03"
-# feature_not_supported: a prepared statement's columns have other types by now
-PLAN_OUTDATED = "0A000"
+# feature_not_supported: a prepared statement's columns have other types by now;
+# invalid_sql_statement_name: it was forgotten
+PLAN_OUTDATED = frozenset({"0A000", "26000"})
 # serialization_failure, deadlock_detected, lock_not_available
-RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, PLAN_OUTDATED})
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE}) | PLAN_OUTDATED
 
 
 class RunAgain(Exception):
     """Raised inside a transaction that found its reads outdated: roll back and start over."""
 
 
-RETRIED = (OperationalError, NotSupportedError, RunAgain, TransactionManagementError)
+RETRIED = (
+    OperationalError,
+    NotSupportedError,
+    ProgrammingError,
+    RunAgain,
+    TransactionManagementError,
+)
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -86,7 +99,7 @@ def retried_read(func: Callable[P, R]) -> Callable[P, R]:
                 last = attempt == MAX_ATTEMPTS or time.monotonic() > give_up_at
                 if last or not is_retryable(error):
                     raise
-                if sqlstate(error) == PLAN_OUTDATED:
+                if sqlstate(error) in PLAN_OUTDATED:
                     connection.close()  # and the plans with it
                 # Random pauses keep two victims of one deadlock from meeting again.
                 time.sleep(random.uniform(0.005, 0.02) * min(2**attempt, 32))  # noqa: S311

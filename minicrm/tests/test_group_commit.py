@@ -1,16 +1,18 @@
 """Pieces of work that share one transaction of SQLite, and notice nothing of it."""
 
 import contextvars
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import IntegrityError, OperationalError, connections, transaction
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from distribution.models import Operator
 from minicrm import group_commit
 from minicrm.errors import Invalid
+from minicrm.failures import problem_of
 from minicrm.group_commit import retried_in_group
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -101,21 +103,69 @@ def test_the_first_may_be_the_one_who_raises():
     assert stored() == ["b"]
 
 
-@sqlite
-def test_where_the_commit_fails_each_of_the_others_runs_again(monkeypatch):
+def fail_second_commit(monkeypatch, error, *, after=False):
+    """Let the second COMMIT fail; the first is the test's own."""
     commit, made = DatabaseWrapper._commit, []
 
-    def fails_the_second_time(self):
+    def fails(self):
         made.append(self)
-        if len(made) == 2:  # the first is the test's own
-            raise OperationalError("disk I/O error")
-        commit(self)
+        if len(made) != 2:
+            return commit(self)
+        if after:
+            commit(self)
+        raise error
 
-    monkeypatch.setattr(DatabaseWrapper, "_commit", fails_the_second_time)
+    monkeypatch.setattr(DatabaseWrapper, "_commit", fails)
+
+
+@sqlite
+@pytest.mark.parametrize("after", [False, True])
+def test_where_nobody_knows_what_was_stored_all_are_told_and_nothing_is_tried_again(
+    monkeypatch, after
+):
+    cause = sqlite3.OperationalError("database or disk is full")
+    cause.sqlite_errorcode = sqlite3.SQLITE_FULL
+    error = OperationalError("database or disk is full")
+    error.__cause__ = cause
+    fail_second_commit(monkeypatch, error, after=after)
+    results = together(*(lambda name=name: add(name) for name in "abc"))
+    assert [type(result) for result in results] == [OperationalError] * 3
+    assert {problem_of(result).code for result in results} == {"storage_full"}
+    assert stored() == (["a", "b", "c"] if after else [])
+
+
+@sqlite
+@pytest.mark.parametrize("error", [OperationalError("database is locked"), IntegrityError("no")])
+def test_where_the_commit_was_in_vain_all_run_again(monkeypatch, error):
+    fail_second_commit(monkeypatch, error)
+    results = together(*(lambda name=name: add(name) for name in "abc"))
+    assert results == ["a for 0", "b for 1", "c for 2"]
+    assert stored() == ["a", "b", "c"]
+
+
+@sqlite
+def test_what_is_handed_over_is_not_stored_in_a_file_that_was_replaced(monkeypatch):
+    """The first one's connection has become one to nowhere while it waited; theirs are well."""
+    looked = []
+
+    def refuse_once():
+        looked.append(1)
+        if len(looked) == 1:
+            raise OperationalError("the database file was replaced")
+
+    monkeypatch.setattr(group_commit, "refuse_replaced_file", refuse_once)
     first, *others = together(*(lambda name=name: add(name) for name in "abc"))
     assert isinstance(first, OperationalError)
     assert others == ["b for 1", "c for 2"]
     assert stored() == ["b", "c"]
+
+
+@sqlite
+def test_who_waits_in_vain_for_another_gives_up(monkeypatch):
+    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 0.01)
+    group = group_commit._Group()
+    with pytest.raises(OperationalError):
+        group.wait()
 
 
 @sqlite

@@ -1,5 +1,6 @@
 """What our connections to PostgreSQL do otherwise than Django's."""
 
+import contextlib
 import os
 import socket
 from datetime import UTC, datetime
@@ -193,6 +194,53 @@ def test_a_connection_lost_in_between_is_an_operational_error():
         with pytest.raises(OperationalError):
             work()
         connection.close()
+
+
+def test_after_that_it_connects_anew():
+    connection.ensure_connection()
+    end_connection()
+    connection.health_check_done = True
+    with pytest.raises(OperationalError), transaction.atomic():
+        pass
+    with transaction.atomic():
+        assert Source.objects.count() == 0
+
+
+def test_a_transaction_that_the_server_has_undone_is_not_called_committed():
+    def swallow():
+        Source.objects.create(name="Demo")
+        with contextlib.suppress(DataError), hot_cursor() as cursor:
+            cursor.execute("SELECT 1 / %s::int", [0])
+
+    with pytest.raises(OperationalError, match="rolled back"), transaction.atomic():
+        swallow()
+    assert not Source.objects.exists()
+
+
+def test_a_statement_that_the_server_has_forgotten_is_prepared_anew():
+    @retried_read
+    def read():
+        with hot_cursor() as cursor:
+            cursor.execute("SELECT %s::int + 4", [1])
+            return cursor.fetchone()
+
+    assert read() == (5,)
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    assert read() == (5,)
+    connection.close()
+
+
+def test_portions_of_locked_rows_and_such_as_nobody_reads_to_the_end():
+    Operator.objects.bulk_create(Operator(name=f"Demo {n}", max_load=1) for n in range(30))
+    with transaction.atomic():
+        rows = Operator.objects.select_for_update().iterator(chunk_size=10)
+        assert next(rows).name.startswith("Demo")
+        transaction.set_rollback(True)
+    del rows
+    with transaction.atomic():
+        assert Operator.objects.count() == 30
+    connection.close()
 
 
 def test_rows_are_read_in_portions_within_a_transaction():

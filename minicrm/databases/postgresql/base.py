@@ -6,11 +6,12 @@
 import select
 from typing import Any
 
+from django.db import Error
 from django.db.backends.postgresql import base, operations
 from django.db.backends.utils import debug_transaction
 from psycopg.pq import TransactionStatus
 
-from minicrm.databases.postgresql.calls import Prepared, PreparedCursor, say
+from minicrm.databases.postgresql.calls import Prepared, PreparedCursor, commit, say
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -33,16 +34,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._prepared: Prepared = {}
+        self._prepared = Prepared()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect; what was prepared was the old connection's."""
-        self._prepared = {}
+        self._prepared = Prepared()
         return super().get_new_connection(conn_params)
 
     def _start_transaction_under_autocommit(self) -> None:
-        with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
-            say(self.connection, b"BEGIN")
+        try:
+            with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
+                say(self.connection, b"BEGIN")
+        except Error:
+            if self.connection.closed:
+                self.close()  # the block that would see to it was never entered
+            raise
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if self.connection.autocommit != autocommit:
@@ -51,7 +57,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _commit(self) -> None:
         if self.connection is not None:
             with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
-                say(self.connection, b"COMMIT")
+                commit(self.connection)
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return a cursor; one with a name holds its rows beyond a transaction only outside of one.
+
+        Django goes by psycopg's own autocommit, which is always on here.
+        """
+        cursor = super().create_cursor(name)
+        if name:
+            cursor._withhold = self.get_autocommit()
+        return cursor
 
     def is_usable(self) -> bool:
         """Whether the connection can be used; asked before the first query of each request.

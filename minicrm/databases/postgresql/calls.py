@@ -10,7 +10,7 @@ from functools import cache
 from itertools import count
 from typing import Any, Self
 
-from psycopg import Connection, OperationalError
+from psycopg import Connection, Error, OperationalError
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
@@ -18,8 +18,32 @@ from psycopg.pq.abc import PGresult
 
 DONE = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
 
-# By its text, the name of what is prepared on a connection.
-Prepared = dict[str, bytes]
+# What the server says of a statement that it has under no such name, or under one with other types.
+FORGOTTEN = frozenset({"26000", "0A000", "42P05"})
+
+
+class Prepared:
+    """What is prepared on a connection: names by the statements' texts."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, bytes] = {}
+        self._numbers = count()
+
+    def name_of(self, statement: str) -> bytes | None:
+        """Return the name of a statement, or None for one that is not prepared."""
+        return self._names.get(statement)
+
+    def new_name(self) -> bytes:
+        """Return a name that nothing has."""
+        return b"hot_%d" % next(self._numbers)
+
+    def note(self, statement: str, name: bytes) -> None:
+        """Remember that a statement is prepared."""
+        self._names[statement] = name
+
+    def forget(self, statement: str) -> None:
+        """Have a statement prepared anew."""
+        self._names.pop(statement, None)
 
 
 def say(connection: "Connection[Any]", command: bytes) -> None:
@@ -27,12 +51,23 @@ def say(connection: "Connection[Any]", command: bytes) -> None:
     _checked(connection.pgconn.exec_(command))
 
 
+def commit(connection: "Connection[Any]") -> None:
+    """Commit. Raises psycopg's errors; also where the server has undone all after an error.
+
+    It answers such a COMMIT with ROLLBACK, and calls that a success.
+    """
+    result = _checked(connection.pgconn.exec_(b"COMMIT"))
+    if result.command_status != b"COMMIT":
+        raise OperationalError("the transaction was rolled back, as a statement in it had failed")
+
+
 class PreparedCursor:
     """A cursor for a few statements that come often: each is prepared at its first use.
 
     On connections that may not prepare (`prepare_threshold` None: behind a pooler) each is sent as
     a whole. Values are strings, numbers, truth values, moments and None, their types what the
-    statement makes of them; rows are read as psycopg does by itself, so moments in UTC.
+    statement makes of them; rows are read as psycopg does by itself, so moments in UTC. `%%` is not
+    read as `%`.
     """
 
     def __init__(self, connection: "Connection[Any]", prepared: Prepared) -> None:
@@ -50,7 +85,12 @@ class PreparedCursor:
         """Send a statement with `%s` for each value, and fetch its rows."""
         transformer = Transformer(self._connection)
         as_text = transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-        result = _checked(self._answer(statement, as_text))
+        try:
+            result = _checked(self._answer(statement, as_text))
+        except Error as error:
+            if error.sqlstate in FORGOTTEN:
+                self._prepared.forget(statement)
+            raise
         transformer.set_pgresult(result)
         self._rows = transformer.load_rows(0, result.ntuples, tuple) if result.nfields else []
 
@@ -58,11 +98,11 @@ class PreparedCursor:
         server = self._connection.pgconn
         if self._connection.prepare_threshold is None:
             return server.exec_params(_numbered(statement), values)
-        name = self._prepared.get(statement)
+        name = self._prepared.name_of(statement)
         if name is None:
-            name = b"hot_%d" % len(self._prepared)
+            name = self._prepared.new_name()
             _checked(server.prepare(name, _numbered(statement)))
-            self._prepared[statement] = name
+            self._prepared.note(statement, name)
         return server.exec_prepared(name, values)
 
     def fetchone(self) -> tuple[Any, ...] | None:
