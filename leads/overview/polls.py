@@ -60,7 +60,7 @@ SELECT
   END
 FROM {OPERATORS}
 JOIN django_session AS session ON session.session_key = %s AND session.expire_date > %s
-JOIN auth_user AS person ON person.id = %s AND person.is_active
+JOIN auth_user AS person ON person.id = CAST(%s AS bigint) AND person.is_active
 """  # noqa: S608 - what is put together here is written above
 
 
