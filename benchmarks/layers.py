@@ -21,9 +21,9 @@ LAYERS = {
     r"|random\.py",
     "phone numbers, e-mail": r"/(phonenumbers|email_validator|idna)/",
     "ORM": r"django/db/models/",
-    "connection, transactions": r"django/db/(?!models)|minicrm/(databases/|hot_cursor)"
-    r"|contextlib\.py",
-    "SQL driver": r"/psycopg|sqlite3|/selectors\.py",
+    "connection, transactions": r"django/db/(?!models)|contextlib\.py"
+    r"|minicrm/(databases/(?!postgresql/calls)|hot_cursor|group_commit)",
+    "SQL driver": r"/psycopg|sqlite3|/selectors\.py|postgresql/calls\.py",
     "JSON": r"/json/",
     "Django's handler, request, addresses": r"/django/|asgiref|/wsgi\.py|/email/|/urllib/",
 }

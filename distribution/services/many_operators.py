@@ -7,6 +7,7 @@ are read. The draw is the same, and so is the record, but that loads in it are o
 
 import json
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from itertools import accumulate
 from random import Random
 from typing import Any, NamedTuple
@@ -31,9 +32,12 @@ WHERE w.source_id = %s
 # {list}: how the database puts a column into one value.
 AVAILABLE = f"""
 SELECT
-    count(*),
-    {{list}}(w.operator_id) FILTER (WHERE {FREE}),
-    {{list}}(w.weight) FILTER (WHERE {FREE}),
+    (SELECT count(*) FROM distribution_operatorsourceweight WHERE source_id = %s),
+    {{list}}(w.operator_id), {{list}}(w.weight)
+{OPERATORS} AND {FREE}
+"""  # noqa: S608 - what is put together here is written above
+COUNTS = f"""
+SELECT
     count(*) FILTER (WHERE NOT o.is_active),
     count(*) FILTER (WHERE o.is_active AND w.weight = 0),
     count(*) FILTER (WHERE o.is_active AND w.weight > 0 AND o.current_load >= o.max_load)
@@ -72,7 +76,7 @@ def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
     """
     if not has_many(source_id):
         return None
-    everybody, ids, weights, *left_out = _read_available(source_id)
+    everybody, ids, weights = _read_available(source_id)
     note_size(source_id, everybody)
     if not ids:
         return None
@@ -88,29 +92,31 @@ def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
     weight = weights[bisect_left(ids, chosen_id)]
     if chosen is None or chosen.reason() is not None or chosen.weight != weight:
         return None  # changed between the two looks: the record must not say otherwise
-    counts = {reason.value: count for reason, count in zip(REASONS, left_out, strict=True) if count}
+    left_out, counts = _read_left_out(source_id) if len(ids) < everybody else ([], {})
     decision = selection.decision_record(
         method="weighted_random",
         actor=actor,
         available_count=len(ids),
         total_weight=bounds[-1],
         listed=[chosen, *(facts[pk] for pk in others if pk in facts)],
-        left_out=_read_left_out(source_id) if counts else [],
+        left_out=left_out,
         left_out_count=counts,
         chosen=chosen,
     )
     return Drawn(chosen, decision)
 
 
-def _read_available(source_id: int) -> list[Any]:
+def _read_available(source_id: int) -> tuple[int, list[int], list[int]]:
+    """Return how many operators a source has, and ids and weights of those who are available."""
     is_postgresql = connection.vendor == "postgresql"
     with hot_cursor() as cursor:
-        name = "array_agg" if is_postgresql else "json_group_array"
-        cursor.execute(AVAILABLE.format(list=name), [source_id])
-        everybody, ids, weights, *left_out = cursor.fetchone()
+        # What SQLite has for making JSON of a column takes half as long again.
+        name = "array_agg" if is_postgresql else "group_concat"
+        cursor.execute(AVAILABLE.format(list=name), [source_id, source_id])
+        everybody, ids, weights = cursor.fetchone()
     if not is_postgresql:
-        ids, weights = json.loads(ids), json.loads(weights)
-    return [everybody, ids, weights, *left_out]
+        ids, weights = (json.loads(f"[{column or ''}]") for column in (ids, weights))
+    return everybody, ids, weights
 
 
 def _read_facts(source_id: int, operator_id: int, *, until: int) -> dict[int, Candidate]:
@@ -120,8 +126,19 @@ def _read_facts(source_id: int, operator_id: int, *, until: int) -> dict[int, Ca
         return {row[0]: Candidate._make(row) for row in cursor.fetchall()}
 
 
-def _read_left_out(source_id: int) -> list[tuple[Candidate, Reason]]:
+def _read_left_out(
+    source_id: int,
+) -> tuple[list[tuple[Candidate, Reason]], dict[str, int]]:
+    """Return those who are not available, as many as a record lists, and how many for which reason.
+
+    To count them takes as long as to find those who are available: only where not all are listed.
+    """
     with hot_cursor() as cursor:
         cursor.execute(LEFT_OUT, [source_id])
         rows = map(Candidate._make, cursor.fetchall())
-        return [(one, reason) for one in rows if (reason := one.reason()) is not None]
+        left_out = [(one, reason) for one in rows if (reason := one.reason()) is not None]
+        if len(left_out) < LISTED_CANDIDATES:
+            return left_out, dict(Counter(reason.value for _, reason in left_out))
+        cursor.execute(COUNTS, [source_id])
+        counts = zip(REASONS, cursor.fetchone(), strict=True)
+    return left_out, {reason.value: count for reason, count in counts if count}

@@ -46,6 +46,21 @@ def test_chooses_and_records_as_the_plain_way_does(source, seed):
     assert len(record["candidates"]) == len(record["left_out"]) == 50
 
 
+@pytest.mark.parametrize("left_out", [0, 1, 49, 50, 51])
+def test_counts_those_who_are_left_out_however_few(source, left_out):
+    Operator.objects.update(is_active=True, current_load=0)
+    OperatorSourceWeight.objects.update(weight=7)
+    some = Operator.objects.order_by("pk").values_list("pk", flat=True)
+    Operator.objects.filter(pk__in=list(some[: left_out // 2])).update(is_active=False)
+    Operator.objects.filter(pk__in=list(some[left_out // 2 : left_out])).update(current_load=5)
+    candidates = candidates_of([source.pk])[source.pk]
+    chosen = selection.pick(selection.available(candidates), Random(1))
+    record = selection.explain(candidates, method="weighted_random", actor="test", chosen=chosen)
+    drawn = many_operators.draw_among_many(source.pk, actor="test", rng=Random(1))
+    assert drawn.decision == record
+    assert sum(record["left_out_count"].values()) == left_out
+
+
 def test_reads_no_row_for_each_operator(source, django_assert_num_queries, monkeypatch):
     monkeypatch.setattr(assignment.place_sql, "read_candidates", None)
     claim = claim_operator(source_id=source.pk, actor="test")
