@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from leads.masking import (
@@ -113,13 +113,14 @@ def plain_letters(text):
 
 
 @given(st.text(max_size=300))
+@example("0@0")  # looks like an e-mail, of which two parts are hidden
 def test_no_accent_is_torn_from_its_letter(text):
-    masked = masked_external_id(text)
-
-    left, _hidden, right = masked.partition(HIDDEN)
-    for part in (left, right):
-        assert not part or part in text
-    assert not right or unicodedata.category(right[0])[0] != "M"
+    assume(not text.startswith("+"))  # of a phone number the digits alone are shown
+    left, *others = masked_external_id(text).split(HIDDEN)
+    assert left in text
+    for part in others:
+        assert part in text
+        assert not part or unicodedata.category(part[0])[0] != "M"
 
 
 def test_joined_emoji_are_one_letter():
