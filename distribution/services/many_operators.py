@@ -6,7 +6,7 @@ are read. The draw is the same, and so is the record, but that loads in it are o
 """
 
 import json
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from itertools import accumulate
 from random import Random
@@ -29,12 +29,19 @@ JOIN distribution_operator AS o ON o.id = w.operator_id
 JOIN distribution_source AS s ON s.id = w.source_id AND s.is_active
 WHERE w.source_id = %s
 """
-# {list}: how the database puts a column into one value.
+# How many operators an active source has, and who of them is available with what weight. These come
+# in one number each: a thousand pairs would take longer to read than to find. Those who are not
+# available are sought first, for mostly they are the fewer. {list}: what makes a list of a column.
+SHIFT = 16_384  # the first power of two above the largest weight
 AVAILABLE = f"""
-SELECT
-    (SELECT count(*) FROM distribution_operatorsourceweight WHERE source_id = %s),
-    {{list}}(w.operator_id), {{list}}(w.weight)
-{OPERATORS} AND {FREE}
+SELECT count(*), {{list}}(w.operator_id * {SHIFT} + w.weight) FILTER (
+    WHERE w.weight > 0 AND w.operator_id NOT IN (
+        SELECT o.id FROM distribution_operator AS o
+        WHERE NOT (o.is_active AND o.current_load < o.max_load)
+    )
+)
+FROM distribution_operatorsourceweight AS w
+WHERE w.source_id = (SELECT id FROM distribution_source WHERE id = %s AND is_active)
 """  # noqa: S608 - what is put together here is written above
 COUNTS = f"""
 SELECT
@@ -76,27 +83,25 @@ def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
     """
     if not has_many(source_id):
         return None
-    everybody, ids, weights = _read_available(source_id)
+    everybody, available = _read_available(source_id)
     note_size(source_id, everybody)
-    if not ids:
+    if not available:
         return None
-    if (in_order := sorted(ids)) != ids:  # as those are whom `selection.pick` draws from
-        weight_of = dict(zip(ids, weights, strict=True))
-        ids, weights = in_order, [weight_of[pk] for pk in in_order]
-    bounds = list(accumulate(weights))
-    chosen_id = ids[bisect_right(bounds, rng.randrange(bounds[-1]))]
-    others = [pk for pk in ids[:LISTED_CANDIDATES] if pk != chosen_id]
-    others = others[: LISTED_CANDIDATES - 1]
+    available.sort()  # by id, as those are whom `selection.pick` draws from
+    bounds = list(accumulate([one % SHIFT for one in available]))
+    drawn = bisect_right(bounds, rng.randrange(bounds[-1]))
+    chosen_id, weight = divmod(available[drawn], SHIFT)
+    first = [one // SHIFT for one in available[:LISTED_CANDIDATES]]
+    others = [pk for pk in first if pk != chosen_id][: LISTED_CANDIDATES - 1]
     facts = _read_facts(source_id, chosen_id, until=max(others, default=0))
     chosen = facts.get(chosen_id)
-    weight = weights[bisect_left(ids, chosen_id)]
     if chosen is None or chosen.reason() is not None or chosen.weight != weight:
         return None  # changed between the two looks: the record must not say otherwise
-    left_out, counts = _read_left_out(source_id) if len(ids) < everybody else ([], {})
+    left_out, counts = _read_left_out(source_id) if len(available) < everybody else ([], {})
     decision = selection.decision_record(
         method="weighted_random",
         actor=actor,
-        available_count=len(ids),
+        available_count=len(available),
         total_weight=bounds[-1],
         listed=[chosen, *(facts[pk] for pk in others if pk in facts)],
         left_out=left_out,
@@ -106,17 +111,17 @@ def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
     return Drawn(chosen, decision)
 
 
-def _read_available(source_id: int) -> tuple[int, list[int], list[int]]:
-    """Return how many operators a source has, and ids and weights of those who are available."""
+def _read_available(source_id: int) -> tuple[int, list[int]]:
+    """Return how many operators an active source has, and those available as `AVAILABLE` tells."""
     is_postgresql = connection.vendor == "postgresql"
     with hot_cursor() as cursor:
         # What SQLite has for making JSON of a column takes half as long again.
         name = "array_agg" if is_postgresql else "group_concat"
-        cursor.execute(AVAILABLE.format(list=name), [source_id, source_id])
-        everybody, ids, weights = cursor.fetchone()
+        cursor.execute(AVAILABLE.format(list=name), [source_id])
+        everybody, available = cursor.fetchone()
     if not is_postgresql:
-        ids, weights = (json.loads(f"[{column or ''}]") for column in (ids, weights))
-    return everybody, ids, weights
+        available = json.loads(f"[{available or ''}]")
+    return everybody, available
 
 
 def _read_facts(source_id: int, operator_id: int, *, until: int) -> dict[int, Candidate]:

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import F
 
 from distribution import selection
-from distribution.models import Operator, OperatorSourceWeight
+from distribution.models import MAX_WEIGHT, Operator, OperatorSourceWeight
 from distribution.services import assignment, claim_operator, many_operators
 from distribution.services.assignment import candidates_of
 from distribution.tests.factories import SourceFactory
@@ -120,3 +120,7 @@ def test_a_place_lost_meanwhile_is_drawn_again_the_plain_way(source, monkeypatch
     claim = claim_operator(source_id=source.pk, actor="test")
     assert claim.operator_id not in [None, *taken]
     assert Operator.objects.get(pk=taken[0]).current_load == 5
+
+
+def test_a_weight_fits_in_beside_its_operator():
+    assert MAX_WEIGHT < many_operators.SHIFT
