@@ -30,6 +30,7 @@ def test_bad_arguments_are_refused(arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc")
 def test_leaves_nothing_behind_when_it_is_stopped(tmp_path):
     arguments = ["--quick", "--only", "memory", "--database", "sqlite", "--generator", "own"]

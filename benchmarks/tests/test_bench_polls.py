@@ -64,7 +64,7 @@ class Page(BaseHTTPRequestHandler):
 def page():
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as running:
         running.state, running.asked = 7, []
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
         running.shutdown()
 

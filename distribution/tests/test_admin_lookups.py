@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from distribution.admin.base import AnyModelAdmin, changelist_url
+from minicrm.tests.choosing import every
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow_on_postgresql]
 
@@ -23,9 +24,9 @@ def parameters(page):
             yield field.parameter_name
 
 
-@pytest.mark.parametrize(("model", "page"), PAGES, ids=lambda one: getattr(one, "__name__", ""))
-def test_no_list_is_asked_for_a_nul(admin_client, model, page):
-    for name in parameters(page):
+@pytest.mark.parametrize("model", every(3, [model for model, _ in PAGES]))
+def test_no_list_is_asked_for_a_nul(admin_client, model):
+    for name in parameters(admin.site._registry[model]):
         for value in ("\0", "a\0b"):
             status = admin_client.get(changelist_url(model), {name: value}).status_code
             assert status == 400, f"{name}: {status}"

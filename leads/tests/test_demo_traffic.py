@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def stand_in(**kwargs):
     server = StandIn(**kwargs)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield server

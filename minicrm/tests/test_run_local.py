@@ -167,6 +167,7 @@ class TestStart:
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert password in kept.read_text()
 
+    @pytest.mark.thorough
     @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
     def test_command_works_when_pasted_into_a_shell(self, start):
         run = start()

@@ -20,7 +20,7 @@ from tools.stress.fuzz import OPERATIONS, PHASES, Fuzzed, fuzz, read
 
 pytestmark = [pytest.mark.slow]
 
-FEW, MANY = 50, 300  # random ones; the edges and chains are some 1,700 besides
+FEW, MANY = 25, 300  # random ones; the edges and chains are some 1,700 besides
 
 
 def fuzzed(folder, examples, phases):

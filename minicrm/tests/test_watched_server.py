@@ -233,6 +233,7 @@ def test_whichever_worker_answers_all_requests_of_all_are_counted(log):
     assert {log.counted(**PLACE) for _ in range(20)} == {before + sent}
 
 
+@pytest.mark.thorough
 def test_nothing_is_lost_or_doubled_over_reloads_and_kills(log):
     """And all that is written meanwhile is JSON; and there are no more files than places."""
     begun = log.counted(**PLACE)

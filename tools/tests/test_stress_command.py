@@ -26,6 +26,7 @@ def start(*arguments, **env):
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc")
 def test_ctrl_c_ends_everything_and_leaves_nothing(tmp_path):
     with start("--contacts", "100000", TMPDIR=str(tmp_path)) as process:

@@ -47,7 +47,7 @@ def test_small_run_with_kills_keeps_every_promise(tmp_path):
     assert sum("kill -9 of worker" in line for line in said) == 2
 
 
-@pytest.mark.slow_on_postgresql
+@pytest.mark.thorough
 def test_small_run_finds_deliberate_faults(tmp_path):
     result, _ = result_of(
         tmp_path, contacts=6, kills=0, workers=1, equal_posts=2, races=3,
