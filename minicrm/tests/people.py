@@ -23,10 +23,13 @@ def group_of(role: Role) -> Group:
     """Return the role's group; made anew where a test that commits has emptied the tables."""
     group, created = Group.objects.get_or_create(name=role)
     if created:
-        for name in PERMISSIONS[role]:
-            label, codename = name.split(".")
-            found = Permission.objects.get(content_type__app_label=label, codename=codename)
-            group.permissions.add(found)
+        wanted = PERMISSIONS[role]
+        codenames = {name.partition(".")[2] for name in wanted}
+        found = Permission.objects.filter(codename__in=codenames).values_list(
+            "content_type__app_label", "codename", "pk"
+        )
+        keys = {f"{label}.{codename}": key for label, codename, key in found}
+        group.permissions.add(*(keys[name] for name in wanted))
     return group
 
 
