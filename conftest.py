@@ -118,6 +118,14 @@ def _keys_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "TRUST_SECONDS", 0)
 
 
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is given up after a dozen tries need not wait three seconds for it."""
+    from minicrm import transactions
+
+    monkeypatch.setattr(transactions, "LONGEST_PAUSE", 1)
+
+
 @pytest.fixture(autouse=True)
 def _test_settings(settings, tmp_path: Path) -> None:
     """Static files without a collected manifest, quick passwords, no rates, nothing in DATA_DIR."""

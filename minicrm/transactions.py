@@ -21,6 +21,7 @@ R = TypeVar("R")
 MAX_ATTEMPTS = 12
 # Together with the last attempt's own lock timeout this stays under gunicorn's 30 seconds.
 RETRY_FOR_SECONDS = 12.0
+LONGEST_PAUSE = 32  # in times of the shortest; twice as long after each attempt until then
 
 LOCK_NOT_AVAILABLE = "55P03"
 # feature_not_supported: a prepared statement's columns have other types by now;
@@ -102,7 +103,7 @@ def retried_read(func: Callable[P, R]) -> Callable[P, R]:
                 if sqlstate(error) in PLAN_OUTDATED:
                     connection.close()  # and the plans with it
                 # Random pauses keep two victims of one deadlock from meeting again.
-                time.sleep(random.uniform(0.005, 0.02) * min(2**attempt, 32))  # noqa: S311
+                time.sleep(random.uniform(0.005, 0.02) * min(2**attempt, LONGEST_PAUSE))  # noqa: S311
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     return wrapper

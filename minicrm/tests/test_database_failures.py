@@ -263,7 +263,7 @@ def test_a_folder_that_is_gone(own_file):
 
 
 @ON_SQLITE
-def test_another_process_that_holds_the_lock_too_long(own_file):
+def test_another_process_that_holds_the_lock_too_long(own_file, short_pauses):
     path, api, source = own_file
     api.get("contacts/")
     hold = (

@@ -32,7 +32,7 @@ def test_runs_again_until_it_succeeds_and_keeps_only_the_last_attempt():
     assert [operator.name for operator in Operator.objects.all()] == ["Attempt 3"]
 
 
-def test_gives_up_after_a_bounded_number_of_attempts():
+def test_gives_up_after_a_bounded_number_of_attempts(short_pauses):
     attempts = []
 
     @retried

@@ -39,7 +39,7 @@ def contacts_locked(other):
     connection.close()  # the next one has the usual timeouts
 
 
-def test_database_that_stays_locked(other_connection):
+def test_database_that_stays_locked(other_connection, short_pauses):
     api, source = api_with_key(), SourceFactory()
     api.get("contacts/")  # so that the key's last use need not be written
     body = {"source_id": source.pk, "external_id": "a"}
@@ -112,6 +112,7 @@ def answer_of(server, method, path, authorization, body=None, **kwargs):
         return response, json.loads(response.read())
 
 
+@pytest.mark.slow_on_postgresql
 def test_rate_limit_counts_each_key_for_itself(server):
     def answer(authorization):
         return answer_of(server, "GET", "/api/v1/sources/", authorization)
@@ -127,6 +128,7 @@ def test_rate_limit_counts_each_key_for_itself(server):
     assert (answer(calm)[0].status, answer("Bearer x")[0].status) == (200, 401)
 
 
+@pytest.mark.slow_on_postgresql
 def test_chunked_body_is_refused_by_a_real_server(server):
     chunks, token = iter([b"{}"]), f"Bearer {make_key()}"
     response, problem = answer_of(
