@@ -12,6 +12,7 @@ import secrets
 import shlex
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -35,7 +36,8 @@ def main() -> None:
     django.setup()
     _check_database()
     _prepare_database()
-    _collect_static_files()
+    _say("Collecting the static files ...")
+    collect_static_files()
     access = _access(f"http://{HOST}:{port}")
     _say(_welcome(access))
     _become_gunicorn()
@@ -97,15 +99,14 @@ def _prepare_database() -> None:
         _stop(f"The database could not be prepared: {str(error).strip()}")
 
 
-def _collect_static_files() -> None:
+def collect_static_files(ignored: Sequence[str] = ()) -> None:
     """Collect them without compressing: that takes a minute and gains nothing on one machine."""
     from django.contrib.staticfiles.management.commands import collectstatic
     from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
-    _say("Collecting the static files ...")
     command = collectstatic.Command()
     command.storage = ManifestStaticFilesStorage()
-    call_command(command, interactive=False, verbosity=0)
+    call_command(command, interactive=False, verbosity=0, ignore_patterns=list(ignored))
 
 
 def _access(url: str) -> LocalAccess:
