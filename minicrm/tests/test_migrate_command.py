@@ -31,7 +31,7 @@ CHANGE = ["INSERT INTO probe_done VALUES (1)", "ALTER TABLE probe ADD COLUMN mor
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -92,7 +92,8 @@ class Traffic(threading.Thread):
 
 
 @pytest.mark.slow
-def test_traffic_passes_between_the_tries(migrations):
+def test_traffic_passes_between_the_tries(migrations, monkeypatch):
+    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.5)
     blocker = psycopg.connect(database_url(), application_name="long report")
     blocker.execute("SELECT count(*) FROM probe")
     traffic = Traffic()
