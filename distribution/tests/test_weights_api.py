@@ -209,6 +209,7 @@ def test_unknown_source(replace):
     assert refusal(response)[:2] == (404, "source_not_found")
 
 
+@pytest.mark.slow_on_postgresql
 def test_set_of_a_thousand_and_one_more(replace):
     source = SourceFactory()
     operators = [{"operator_id": row.pk} for row in OperatorFactory.create_batch(1_000)]

@@ -24,6 +24,7 @@ from leads.services.batches import RowStore
 from leads.services.idempotency import IMPORT_SCOPE, Once
 from leads.tests.checks import assert_promises_kept
 from leads.tests.factories import LeadFactory
+from minicrm.tests.choosing import every
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -141,7 +142,9 @@ AFTERWARDS = {
 }
 
 
-@pytest.mark.parametrize(("victim", "patience"), [(BATCH, 0.5), (ARRIVAL, 2)])
+@pytest.mark.parametrize(
+    ("victim", "patience"), every(2, [(BATCH, 0.5), (ARRIVAL, 2)], several=True)
+)
 def test_who_gives_way_begins_anew(victim, patience, meeting):
     for _ in range(TRIES):  # on a busy machine the other one may look first, which is right too
         (gave_up,) = meeting.happen(PHONE, EMAIL, patience=patience)

@@ -255,7 +255,14 @@ def kept_whatever_was_erased(contact_id, reason):
 @pytest.mark.parametrize(
     ("module", "name", "fault", "other", "match"),
     [
-        (erasing, "lock_leads", leads_unlocked, "arrival of a", "something new|has a key|gave up"),
+        pytest.param(
+            erasing,
+            "lock_leads",
+            leads_unlocked,
+            "arrival of a",
+            "something new|has a key|gave up",
+            marks=pytest.mark.thorough,
+        ),
         (identification, "_owners", owners_as_first_read, "arrival of a", "something new"),
         (closing, "kept_reason", kept_whatever_was_erased, "a reopening", "a reason is left"),
         (erasing, "lock_contacts", contacts_read_before_the_lock, "arrival of a", "something new"),

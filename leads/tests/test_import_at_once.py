@@ -95,7 +95,7 @@ def meet(workers, monkeypatch):
     return lambda pair: pair.explore(workers)
 
 
-@pytest.mark.parametrize(("world", "other", "side"), every(4, OTHERS, several=True))
+@pytest.mark.parametrize(("world", "other", "side"), every(7, OTHERS, several=True))
 def test_an_import_and_a_move_come_to_what_they_come_to_one_after_the_other(
     world, other, side, meet
 ):
@@ -188,7 +188,7 @@ MEETINGS = {
 }
 
 
-@pytest.mark.parametrize("meeting", every(3, MEETINGS))
+@pytest.mark.parametrize("meeting", every(6, MEETINGS))
 @pytest.mark.parametrize("batch_first", every(2, [True, False]))
 def test_a_batch_and_who_comes_with_the_same_keys(meeting, batch_first, workers):
     other, more = MEETINGS[meeting]

@@ -425,6 +425,7 @@ class TestInterrupted:
             time.sleep(0.02)
 
     @pytest.mark.slow
+    @pytest.mark.slow_on_postgresql
     @pytest.mark.parametrize("how", every(2, [signal.SIGKILL, signal.SIGINT]))
     def test_runs_on_where_it_was_stopped(self, write, how):
         source = SourceFactory(name="Bot")

@@ -6,6 +6,7 @@ PostgreSQL; else each pair of kinds meets in one setting.
 
 import os
 from collections.abc import Iterable
+from itertools import islice
 
 import pytest
 
@@ -47,8 +48,8 @@ def test_a_move_is_seen_to_wait_for_another_and_to_run_through(workers):
         assert ran.stopped_before.startswith("COMMIT") == waits
 
 
-# Of the nine kinds these each time: who comes, who goes, and who changes what both look at.
-EVERYDAY = ["register", "close", "raise limit"]
+# Of the nine kinds these each time, with each kind as the second: who comes, and who goes.
+EVERYDAY = ["register", "close"]
 
 
 @pytest.mark.parametrize("first", MOVES if ALL else everyday(EVERYDAY, KINDS))
@@ -57,7 +58,8 @@ def test_two_moves_at_once_come_to_what_they_come_to_one_after_the_other(first, 
 
 
 def test_who_looks_and_who_brings_never_miss_each_other(workers):
-    explore(close_encounters(), workers)
+    # Every third each time, so that there are some of both orders; in CI all of them.
+    explore(islice(close_encounters(), None, None, 1 if os.environ.get("CI") else 3), workers)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def _pause(rng: random.Random) -> None:
         time.sleep(rng.uniform(0, LONGEST_PAUSE))
 
 
-@pytest.mark.parametrize("rounds", [100, pytest.param(ROUNDS, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("rounds", [60, pytest.param(ROUNDS, marks=pytest.mark.thorough)])
 def test_a_place_freed_while_a_contact_arrives_goes_to_it(rounds):
     waited = assert_no_place_is_missed(rounds=rounds, seed=3)
     assert rounds * 0.05 < waited < rounds * 0.95, "the rounds do not mix both orders"

@@ -216,6 +216,7 @@ def lead_as_first_read(keys, *, name):
     every(
         5,
         [
+            (identification, "_owners", owners_as_first_read, EVERYDAY[0], "a contact is left"),
             (merging, "_move_contacts", update_in_any_order, EVERYDAY[5], "40P01"),
             (merging, "lock_leads", leads_unlocked, EVERYDAY[0], "a contact is left|40P01"),
             (
@@ -225,7 +226,6 @@ def lead_as_first_read(keys, *, name):
                 EVERYDAY[7],
                 "40P01",
             ),
-            (identification, "_owners", owners_as_first_read, EVERYDAY[0], "a contact is left"),
             (identification, "find_lead", lead_as_first_read, EVERYDAY[0], "a contact is left"),
         ],
         several=True,

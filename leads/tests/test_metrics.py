@@ -119,6 +119,7 @@ def test_an_empty_installation_has_all_families_and_no_series():
     }
 
 
+@pytest.mark.slow_on_postgresql
 def test_same_queries_for_ten_thousand_waiting_and_a_thousand_operators():
     totals, source = ReceivedTotals(), SourceFactory()
     WaitingContactFactory(source=source)

@@ -101,6 +101,7 @@ def test_same_by_the_short_way_for_many_operators(sources, monkeypatch):
     assert played(by_the_service, sources, 1) == played(reference.register, sources, 1)
 
 
+@pytest.mark.slow_on_postgresql
 @pytest.mark.parametrize(
     ("where", "name", "fault"),
     every(

@@ -51,6 +51,7 @@ def assert_by_weight(weights, got):
     assert result.p > P, result
 
 
+@pytest.mark.slow_on_postgresql
 def test_shares_follow_the_weights_when_everybody_is_free():
     source = SourceFactory()
     weights = operators(source, [1, 2, 3, 5, 8, 13], operator__max_load=N)

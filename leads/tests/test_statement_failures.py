@@ -37,13 +37,13 @@ def scene():
 
 
 OPERATIONS = ARRIVALS + MOVES
-# Each failure meets every third operation each time, and in CI all of them.
+# Each failure meets every fourth operation each time, and in CI all of them.
 CASES = [
     pytest.param(
         operation,
         failure,
         marks=[getattr(pytest.mark, failure.vendor)]
-        + ([pytest.mark.thorough] if (number + shift) % 3 else []),
+        + ([pytest.mark.thorough] if (number + shift) % 4 else []),
     )
     for shift, failure in enumerate(FAILURES)
     for number, operation in enumerate(OPERATIONS)

@@ -175,6 +175,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.slow_on_postgresql
 def test_a_full_disk_is_told_plainly(tmp_path):
     make_world()
 

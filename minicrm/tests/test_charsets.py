@@ -8,7 +8,11 @@ from distribution.tests.factories import make_key
 from leads.tests.factories import LeadFactory
 from minicrm.tests.server import running_server
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.slow_on_postgresql,
+]
 
 CHARSETS = ["hex", "base64", "undefined", "idna", "utf-16", "none-such"]
 FIND = "/api/v1/leads/?external_id=%D0%BA%D0%BB%D0%B8%D0%B5%D0%BD%D1%82"

@@ -105,6 +105,7 @@ def test_every_error_code_is_documented():
     assert raised - documented == NOT_OF_THE_API
 
 
+@pytest.mark.slow_on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_python_examples_work():
     weight = WeightFactory()

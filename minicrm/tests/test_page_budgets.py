@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.slow_on_postg
 
 LIMIT = 30
 OPERATORS = 1_000
-CONTACTS = 100_000 if os.environ.get("CI") else 20_000
+CONTACTS = 100_000 if os.environ.get("CI") else 5_000
 
 
 def test_pages_make_few_queries_and_no_more_for_many_rows(django_user_model):

@@ -106,6 +106,7 @@ def exchange(server, *parts, finish=False):
     return b""
 
 
+@pytest.mark.slow_on_postgresql
 def test_a_body_that_ends_early_is_not_obeyed(server):
     key = f"Authorization: Bearer {make_key(can_manage=True)}\r\n".encode()
     head, body = HEAD + key + b"Connection: close\r\n", b'{"name": "Demo"}'

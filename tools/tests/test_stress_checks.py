@@ -294,6 +294,7 @@ def test_every_check_can_fail():
     assert healthy_history().checked().keys() <= damaged
 
 
+@pytest.mark.slow_on_postgresql
 def test_each_damage_is_found_as_what_it_is():
     # One history for all of them: making it takes longer than looking at it.
     stored = healthy_history()

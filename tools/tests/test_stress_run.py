@@ -34,6 +34,7 @@ def result_of(folder, *, contacts, kills, **options):
     return result, said
 
 
+@pytest.mark.slow_on_postgresql
 def test_small_run_with_kills_keeps_every_promise(tmp_path):
     result, said = result_of(tmp_path, contacts=100, kills=2, workers=2, equal_posts=4, races=2)
     violated = [finding for finding in findings_of(result) if finding["violations"]]

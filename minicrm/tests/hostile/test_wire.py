@@ -11,7 +11,11 @@ from minicrm.tests.client import MEMBERS, PROBLEM
 from minicrm.tests.hostile.wire import REQUESTS
 from minicrm.tests.server import running_server
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.slow_on_postgresql,
+]
 
 
 def answer(port, sent):
