@@ -36,7 +36,7 @@ def wrong_findings(result):
     return [finding for finding in result.findings() if finding["violations"]]
 
 
-@pytest.mark.slow_on_postgresql
+@pytest.mark.thorough
 @pytest.mark.django_db(transaction=True)
 def test_random_examples(tmp_path):
     result = fuzzed(tmp_path, FEW, "examples,fuzzing")

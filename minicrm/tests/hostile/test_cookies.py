@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from minicrm.sessions import SessionStore
+from minicrm.tests.choosing import every
 from minicrm.tests.hostile.case import shown
 from minicrm.tests.hostile.cookies import NAMES, VALUES
 
@@ -19,7 +20,7 @@ def ask(method, path, cookies):
     return visitor.generic(method, path, headers={"Cookie": cookies.encode().decode("latin-1")})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", every(2, NAMES))
 @pytest.mark.parametrize("value", VALUES, ids=shown)
 def test_a_stranger_stays_one_whatever_a_cookie_says(name, value):
     cookie = f"{name}={value}"
