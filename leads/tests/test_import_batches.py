@@ -31,7 +31,14 @@ def in_batches(rows, at_once, seed=0):
     return undone(lambda: import_rows(rows, rng=Random(seed), at_once=at_once))
 
 
-@pytest.mark.parametrize("at_once", [1, 9, 1_000])
+@pytest.mark.parametrize(
+    "at_once",
+    [
+        pytest.param(1, marks=pytest.mark.slow_on_postgresql),
+        9,
+        pytest.param(1_000, marks=pytest.mark.slow_on_postgresql),
+    ],
+)
 @pytest.mark.parametrize("seed", every(4, range(4)))
 def test_comes_to_the_same_as_row_by_row(seed, at_once):
     crowded_world()
