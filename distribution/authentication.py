@@ -10,13 +10,15 @@ from distribution.models import ApiKey
 from minicrm.problems import Problem
 from minicrm.transactions import retried_read
 
+_recognise = retried_read(recognise)
+
 
 class BearerKey(HttpBearer):
     """`Authorization: Bearer <key>`, checked before the body is read."""
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey:
         """Return the key's row; raises a `Problem` with 401 for anything but a live key."""
-        key = retried_read(recognise)(token.strip())
+        key = _recognise(token.strip())
         if key is None:
             raise unauthorized("This key is unknown or revoked.")
         return key

@@ -63,7 +63,7 @@ def pick(candidates: Sequence[Candidate], rng: Random) -> Candidate:
     """
     if not candidates:
         raise ValueError("nobody to pick from")
-    bounds = list(accumulate(candidate.weight for candidate in candidates))
+    bounds = list(accumulate([one.weight for one in candidates]))
     return candidates[bisect_right(bounds, rng.randrange(bounds[-1]))]
 
 
@@ -80,7 +80,9 @@ def explain(
     `candidates` are all operators of the source as they were read, `missed` names those who look
     free but could not be had, by operator id. Nobody `chosen` is the record of why it waits.
     """
-    could = [one for one in available(candidates) if one.operator_id not in missed]
+    could = available(candidates)
+    if missed:
+        could = [one for one in could if one.operator_id not in missed]
     left_out = _left_out(candidates, missed) if len(could) < len(candidates) else []
     listed = could[:LISTED_CANDIDATES]
     if chosen is not None:  # is listed in any case, and first, however many there are

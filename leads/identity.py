@@ -63,7 +63,8 @@ def normalise_external_id(text: str) -> str:
     Casefolding can undo a composition, so NFC comes last again (Unicode 3.13, D145).
     """
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).strip().casefold())
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in folded):
+    invisible = (char for char in folded if unicodedata.category(char) in ("Cc", "Cf", "Cs"))
+    if not folded.isprintable() and any(invisible):
         raise BadKey("external_id", "invisible_character", "Remove the invisible characters.")
     if len(folded) > MAX_EXTERNAL_ID:
         raise BadKey("external_id", "too_long", f"At most {MAX_EXTERNAL_ID} characters.")

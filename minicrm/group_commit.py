@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
+from minicrm.databases import is_postgresql
 from minicrm.failures import refuse_replaced_file
 from minicrm.transactions import RunAgain, is_retryable, retried_read
 
@@ -38,7 +39,7 @@ def retried_in_group(func: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(func)
     def in_group(*args: P.args, **kwargs: P.kwargs) -> R:
-        if connection.vendor != "sqlite" or connection.in_atomic_block:
+        if is_postgresql() or connection.in_atomic_block:
             with transaction.atomic():
                 return func(*args, **kwargs)
         result: R = _run(partial(func, *args, **kwargs))

@@ -36,6 +36,8 @@ def forbidden_character(text: str, *, multiline: bool = False) -> str | None:
     Forbidden are control characters (line breaks and tabs are allowed in `multiline` text),
     halves of surrogate pairs, which have no UTF-8 form, and bidirectional controls.
     """
+    if text.isprintable():  # mostly; then it has none of them
+        return None
     for char in text:
         if char in BIDI_CONTROLS:
             return f"bidirectional control character U+{ord(char):04X}"

@@ -15,6 +15,7 @@ from distribution.services import place_sql
 from distribution.services.locks import lock_source
 from distribution.services.many_operators import draw_among_many, note_size
 from distribution.services.sources import source_not_found
+from minicrm.databases import is_postgresql
 from minicrm.transactions import RunAgain
 
 # Drawn from the operating system: it has no state that forked workers could share.
@@ -142,7 +143,7 @@ def _taken(chosen: Candidate, take: Callable[[], str | None]) -> str | None:
     from the limit everything is run again instead. Nobody releases it: it ends with the
     transaction.
     """
-    has_row_locks = connection.vendor == "postgresql"
+    has_row_locks = is_postgresql()
     if has_row_locks and is_near_limit(chosen):
         with connection.cursor() as cursor:
             cursor.execute("SAVEPOINT place")

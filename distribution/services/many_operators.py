@@ -12,10 +12,10 @@ from itertools import accumulate
 from random import Random
 from typing import Any, NamedTuple
 
-from django.db import connection
-
 from distribution import selection
 from distribution.selection import LISTED_CANDIDATES, Candidate, Reason
+from distribution.services.place_sql import as_candidate
+from minicrm.databases import is_postgresql
 from minicrm.hot_cursor import hot_cursor
 
 MANY = 100
@@ -113,13 +113,12 @@ def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
 
 def _read_available(source_id: int) -> tuple[int, list[int]]:
     """Return how many operators an active source has, and those available as `AVAILABLE` tells."""
-    is_postgresql = connection.vendor == "postgresql"
     with hot_cursor() as cursor:
         # What SQLite has for making JSON of a column takes half as long again.
-        name = "array_agg" if is_postgresql else "group_concat"
+        name = "array_agg" if is_postgresql() else "group_concat"
         cursor.execute(AVAILABLE.format(list=name), [source_id])
         everybody, available = cursor.fetchone()
-    if not is_postgresql:
+    if not is_postgresql():
         available = json.loads(f"[{available or ''}]")
     return everybody, available
 
@@ -128,7 +127,7 @@ def _read_facts(source_id: int, operator_id: int, *, until: int) -> dict[int, Ca
     """Return, by id, an operator, and those available with ids up to a number."""
     with hot_cursor() as cursor:
         cursor.execute(LISTED, [source_id, operator_id, until])
-        return {row[0]: Candidate._make(row) for row in cursor.fetchall()}
+        return {row[0]: as_candidate(row) for row in cursor.fetchall()}
 
 
 def _read_left_out(
@@ -140,7 +139,7 @@ def _read_left_out(
     """
     with hot_cursor() as cursor:
         cursor.execute(LEFT_OUT, [source_id])
-        rows = map(Candidate._make, cursor.fetchall())
+        rows = map(as_candidate, cursor.fetchall())
         left_out = [(one, reason) for one in rows if (reason := one.reason()) is not None]
         if len(left_out) < LISTED_CANDIDATES:
             return left_out, dict(Counter(reason.value for _, reason in left_out))

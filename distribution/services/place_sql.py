@@ -5,6 +5,7 @@ takes to answer it (docs/performance.md). Both databases understand them.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from distribution.selection import Candidate
@@ -29,6 +30,10 @@ RETURNING id, name
 """
 
 
+# As `Candidate._make`, but a fifth of its price.
+as_candidate = partial(tuple.__new__, Candidate)
+
+
 def read_candidates(source_id: int) -> list[Candidate] | None:
     """Return all operators of a source by id, nobody for an inactive one; None for no source."""
     with hot_cursor() as cursor:
@@ -40,7 +45,7 @@ def candidates_in(rows: Sequence[tuple[Any, ...]]) -> list[Candidate] | None:
     """Return what rows of `CANDIDATES` say."""
     if not rows:
         return None
-    return [] if rows[0][0] is None else list(map(Candidate._make, rows))
+    return [] if rows[0][0] is None else [as_candidate(row) for row in rows]
 
 
 def take_place(operator_id: int) -> str | None:

@@ -1,10 +1,11 @@
 """/contacts/: a bot hands in a contact and reads what became of it."""
 
+import json
 from enum import StrEnum
 from typing import Annotated, Any
 
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Router, Schema
 
 from distribution.authentication import actor_of, key_of
@@ -78,7 +79,8 @@ def post_contact(request: HttpRequest, contact: ContactIn) -> HttpResponse:
         once=once_of(request, "POST /contacts/"),
     )
     # The receipt is JSON already: ninja would make a model of it, and JSON of that.
-    response = JsonResponse(_written(registration.receipt), status=201, content_type=JSON)
+    text = json.dumps(_written(registration.receipt))
+    response = HttpResponse(text, status=201, content_type=JSON)
     if registration.replayed:
         response["Idempotency-Replayed"] = "true"
     return response

@@ -5,8 +5,10 @@ takes to answer it (docs/performance.md). All but the last are the same on both 
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection
@@ -16,6 +18,7 @@ from distribution.selection import Candidate
 from distribution.services import place_sql
 from leads.identity import LeadKeys
 from leads.models import IdempotencyRecord, Lead
+from minicrm.databases import is_postgresql
 from minicrm.hot_cursor import hot_cursor
 
 # Unlike a plain INSERT it waits for others before any of its own keys is in an index. A plain one
@@ -25,7 +28,7 @@ NEW_LEAD = """
 INSERT INTO leads_lead (external_id, email, phone, name, created_at)
 VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id
 """
-OF_NEW_LEAD = ("external_id", "email", "phone", "name", "created_at")
+OF_NEW_LEAD = ("id", "external_id", "email", "phone", "name", "created_at")
 # The same, and a look at the source's operators with it: for PostgreSQL, where each question costs.
 NEW_LEAD_AND_CANDIDATES = """
 WITH lead AS ({new_lead}), candidate AS ({candidates})
@@ -75,7 +78,7 @@ OF_NEW_RECORD = ("id", "scope", "key", "digest", "response", "created_at")
 RESPONSE = "UPDATE leads_idempotencyrecord SET response = %s WHERE id = %s"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewContact:
     """A contact to be stored; `assigned_at` is when its first period begins, in the queue too."""
 
@@ -91,38 +94,35 @@ class NewContact:
 
 def insert_lead(keys: LeadKeys, *, name: str) -> Lead | None:
     """Create a lead with these keys, or return None when one of them belongs to somebody."""
-    lead = _new_lead(keys, name)
+    values = _new_lead(keys, name)
     with hot_cursor() as cursor:
-        cursor.execute(NEW_LEAD, _lead_row(lead))
+        cursor.execute(NEW_LEAD, _as_stored(values))
         row = cursor.fetchone()
-    return _numbered(lead, row and row[0])
+    return None if row is None else Lead.from_db(DEFAULT_DB_ALIAS, OF_NEW_LEAD, (*row, *values))
 
 
 def insert_lead_and_look(
     keys: LeadKeys, *, name: str, source_id: int
-) -> tuple[Lead | None, list[Candidate] | None]:
-    """Do that, and read the source's candidates in the same statement. PostgreSQL only."""
-    lead = _new_lead(keys, name)
-    statement = NEW_LEAD_AND_CANDIDATES.format(new_lead=NEW_LEAD, candidates=place_sql.CANDIDATES)
+) -> tuple[int | None, list[Candidate] | None]:
+    """Do that, return the lead's id, and read the source's candidates in the same statement.
+
+    PostgreSQL only.
+    """
+    statement = _new_lead_and_candidates(place_sql.CANDIDATES)
     with hot_cursor() as cursor:
-        cursor.execute(statement, [*_lead_row(lead), source_id])
+        cursor.execute(statement, [*_new_lead(keys, name), source_id])
         rows = cursor.fetchall()
     candidates = place_sql.candidates_in([row[:-1] for row in rows])
-    return _numbered(lead, rows[0][-1] if rows else None), candidates
+    return rows[0][-1] if rows else None, candidates
 
 
-def _new_lead(keys: LeadKeys, name: str) -> Lead:
-    values = (keys.external_id, keys.email, keys.phone, name, timezone.now())
-    return Lead.from_db(DEFAULT_DB_ALIAS, OF_NEW_LEAD, values)
+def _new_lead(keys: LeadKeys, name: str) -> tuple[Any, ...]:
+    return keys.external_id, keys.email, keys.phone, name, timezone.now()
 
 
-def _lead_row(lead: Lead) -> list[Any]:
-    return [lead.external_id, lead.email, lead.phone, lead.name, _stored(lead.created_at)]
-
-
-def _numbered(lead: Lead, number: int | None) -> Lead | None:
-    lead.pk = number
-    return lead if number is not None else None
+@cache
+def _new_lead_and_candidates(candidates: str) -> str:
+    return NEW_LEAD_AND_CANDIDATES.format(new_lead=NEW_LEAD, candidates=candidates)
 
 
 def find_lead(keys: LeadKeys, *, name: str) -> Lead | None:
@@ -131,7 +131,7 @@ def find_lead(keys: LeadKeys, *, name: str) -> Lead | None:
     None, and no lock, where nobody or somebody else owns one of the keys, where the lead was
     merged, or where it lacks one of the keys or the name.
     """
-    has_row_locks = connection.vendor == "postgresql"
+    has_row_locks = is_postgresql()
     # Not by `hot_cursor`: a plan made while the table was small would read all of it for long.
     with connection.cursor() as cursor:
         if has_row_locks:
@@ -176,7 +176,7 @@ def insert_with_place(
     """
     values = [*_contact_row(contact, taken=True), *_period_row(contact, decision)]
     with hot_cursor() as cursor:
-        cursor.execute(_contact_with_place(), [operator_id, *values])
+        cursor.execute(_contact_with_place(place_sql.TAKE), [operator_id, *values])
         found: tuple[int, str] | None = cursor.fetchone()
     return found
 
@@ -191,10 +191,9 @@ def _insert(
     return contact_id
 
 
-def _contact_with_place() -> str:
-    return CONTACT_WITH_PLACE.format(
-        take=place_sql.TAKE, into_contact=INTO_CONTACT, into_period=INTO_PERIOD
-    )
+@cache
+def _contact_with_place(take: str) -> str:
+    return CONTACT_WITH_PLACE.format(take=take, into_contact=INTO_CONTACT, into_period=INTO_PERIOD)
 
 
 def _contact_row(contact: NewContact, *, taken: bool) -> list[Any]:
@@ -237,5 +236,9 @@ def keep_response(record: IdempotencyRecord) -> None:
         cursor.execute(RESPONSE, [json.dumps(record.response), record.pk])
 
 
+def _as_stored(values: Iterable[Any]) -> list[Any]:
+    return [_stored(value) if isinstance(value, datetime) else value for value in values]
+
+
 def _stored(moment: datetime) -> Any:
-    return connection.ops.adapt_datetimefield_value(moment)
+    return moment if is_postgresql() else connection.ops.adapt_datetimefield_value(moment)

@@ -1,12 +1,11 @@
 """A contact's arrival: from a bot's request to an operator, in one transaction."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from distribution.selection import Candidate
@@ -14,7 +13,7 @@ from distribution.services import Claim, claim_operator
 from distribution.services.assignment import SYSTEM_RANDOM, is_near_limit, take_place
 from distribution.services.many_operators import has_many
 from leads.identity import BadKey, LeadKeys, normalise_keys
-from leads.models import Contact, Lead
+from leads.models import Contact
 from leads.services.arrival_sql import (
     NewContact,
     insert_assigned,
@@ -24,6 +23,7 @@ from leads.services.arrival_sql import (
 )
 from leads.services.idempotency import Once, run_once
 from leads.services.identification import identify_known_lead, identify_lead
+from minicrm.databases import is_postgresql
 from minicrm.errors import Invalid
 from minicrm.group_commit import retried_in_group
 
@@ -85,8 +85,8 @@ def checked_keys(
 def _store(request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random) -> dict[str, Any]:
     """Write the lead, the place taken, the contact and its assignment; return the receipt."""
     received_at = timezone.now()
-    lead, candidates = _lead_and_candidates(keys, request)
-    arrival = _Arrival(new_contact(request, lead_id=lead.pk, at=received_at))
+    lead_id, candidates = _lead_and_candidates(keys, request)
+    arrival = _Arrival(new_contact(request, lead_id=lead_id, at=received_at))
     claim = claim_operator(
         source_id=request.source_id,
         actor=actor,
@@ -129,7 +129,7 @@ class _Arrival:
         """Take a place with an operator and store the contact there; None, if it is gone."""
         operator_id = chosen.operator_id
         # Near the limit others may be waited for, in the statement that takes the place.
-        if connection.vendor == "postgresql" and not is_near_limit(chosen):
+        if is_postgresql() and not is_near_limit(chosen):
             self._now()
             stored = insert_with_place(self.contact, operator_id, decision)
             if stored is None:
@@ -148,17 +148,17 @@ class _Arrival:
         self.contact_id = insert_waiting(self.contact, decision)
 
     def _now(self) -> None:
-        self.contact = replace(self.contact, assigned_at=timezone.now())
+        self.contact.assigned_at = timezone.now()
 
 
 def _lead_and_candidates(
     keys: LeadKeys, request: ContactRequest
-) -> tuple[Lead, list[Candidate] | None]:
-    """Return the contact's lead; and the source's operators, where it costs nothing to ask."""
-    if connection.vendor != "postgresql" or has_many(request.source_id):
-        return identify_lead(keys, name=request.name).lead, None
-    lead, candidates = insert_lead_and_look(keys, name=request.name, source_id=request.source_id)
-    return lead or identify_known_lead(keys, name=request.name).lead, candidates
+) -> tuple[int, list[Candidate] | None]:
+    """Return the lead's id; and the source's operators, where it costs nothing to ask."""
+    if not is_postgresql() or has_many(request.source_id):
+        return identify_lead(keys, name=request.name).lead.pk, None
+    lead_id, candidates = insert_lead_and_look(keys, name=request.name, source_id=request.source_id)
+    return lead_id or identify_known_lead(keys, name=request.name).lead.pk, candidates
 
 
 def receipt_of(contact_id: int, contact: NewContact, claim: Claim) -> dict[str, Any]:

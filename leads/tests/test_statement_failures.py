@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, connections
 
 from distribution import authentication
+from distribution.keys import recognise
 from leads.services import idempotency, register_contact, registration
 from leads.services.registration import Registration
 from leads.tests.checks import assert_promises_kept
@@ -181,7 +182,7 @@ def test_without_retries_it_fails(scene, monkeypatch):
 
 
 def test_without_retries_of_the_authentication_it_fails(scene, monkeypatch):
-    monkeypatch.setattr(authentication, "retried_read", lambda func: func)
+    monkeypatch.setattr(authentication, "_recognise", recognise)
     message = "(?s)not as in a clean run: .*FROM distribution_apikey"
     each_fails(message, ARRIVAL, scene, gone=False)
 

@@ -4,6 +4,7 @@
 # mypy: disable-error-code="misc, attr-defined, call-arg"
 
 import select
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.db import Error
@@ -12,6 +13,8 @@ from django.db.backends.utils import debug_transaction
 from psycopg.pq import TransactionStatus
 
 from minicrm.databases.postgresql.calls import Prepared, PreparedCursor, commit, say
+
+UNNOTED = nullcontext()
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -43,7 +46,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _start_transaction_under_autocommit(self) -> None:
         try:
-            with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
+            with self._noted("BEGIN"), self.wrap_database_errors:
                 say(self.connection, b"BEGIN")
         except Error:
             if self.connection.closed:
@@ -56,8 +59,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         if self.connection is not None:
-            with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
+            with self._noted("COMMIT"), self.wrap_database_errors:
                 commit(self.connection)
+
+    def _noted(self, command: str) -> AbstractContextManager[None]:
+        """Note a command in the list of those that were run, if there is one."""
+        return debug_transaction(self, command) if self.queries_logged else UNNOTED
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor; one with a name holds its rows beyond a transaction only outside of one.
@@ -93,6 +100,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         Django's own writes the values into the text, which makes each statement a new one.
         """
-        self.close_if_health_check_failed()
+        if not self.in_atomic_block:  # there, to begin was to look
+            self.close_if_health_check_failed()
         self.ensure_connection()
         return self._prepare_cursor(PreparedCursor(self.connection, self._prepared))
