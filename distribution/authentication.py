@@ -8,9 +8,6 @@ from ninja.security import HttpBearer
 from distribution.keys import recognise
 from distribution.models import ApiKey
 from minicrm.problems import Problem
-from minicrm.transactions import retried_read
-
-_recognise = retried_read(recognise)
 
 
 class BearerKey(HttpBearer):
@@ -18,7 +15,7 @@ class BearerKey(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey:
         """Return the key's row; raises a `Problem` with 401 for anything but a live key."""
-        key = _recognise(token.strip())
+        key = recognise(token.strip())
         if key is None:
             raise unauthorized("This key is unknown or revoked.")
         return key

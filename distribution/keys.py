@@ -22,7 +22,7 @@ from distribution.audit import record
 from distribution.models import ApiKey, Source
 from minicrm.errors import Conflict, NotFound
 from minicrm.hot_cursor import hot_cursor
-from minicrm.transactions import retried
+from minicrm.transactions import retried, retried_read
 
 SECRET_BYTES = 32
 PREFIX_BYTES = 6
@@ -125,6 +125,7 @@ def recognise(token: str) -> ApiKey | None:
     return key
 
 
+@retried_read
 def authenticate(token: str) -> ApiKey | None:
     """Return the live key that `token` is, or None."""
     match = TOKEN.fullmatch(token)

@@ -32,6 +32,7 @@ from minicrm.schemas import Moment, ObjectId, QueryId, QueryText
 router = Router(tags=["Contacts"])
 
 JSON = "application/json; charset=utf-8"  # as ninja has it
+MEMBERS = tuple(ContactReceipt.model_fields)
 
 
 class Include(StrEnum):
@@ -122,7 +123,7 @@ def _written(receipt: dict[str, Any]) -> dict[str, Any]:
 
     PostgreSQL keeps the answer for a replay with its members in an order of its own.
     """
-    ordered = {name: receipt[name] for name in ContactReceipt.model_fields}
+    ordered = {name: receipt[name] for name in MEMBERS}
     for name in ("created_at", "assigned_at"):
         ordered[name] = ordered[name] and ordered[name].replace("+00:00", "Z")
     return ordered

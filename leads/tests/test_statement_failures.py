@@ -9,8 +9,7 @@ import contextlib
 import pytest
 from django.db import connection, connections
 
-from distribution import authentication
-from distribution.keys import recognise
+from distribution import keys
 from leads.services import idempotency, register_contact, registration
 from leads.services.registration import Registration
 from leads.tests.checks import assert_promises_kept
@@ -182,7 +181,7 @@ def test_without_retries_it_fails(scene, monkeypatch):
 
 
 def test_without_retries_of_the_authentication_it_fails(scene, monkeypatch):
-    monkeypatch.setattr(authentication, "_recognise", recognise)
+    monkeypatch.setattr(keys, "authenticate", keys.authenticate.__wrapped__)
     message = "(?s)not as in a clean run: .*FROM distribution_apikey"
     each_fails(message, ARRIVAL, scene, gone=False)
 
