@@ -12,8 +12,8 @@ from distribution import selection
 from distribution.models import OperatorSourceWeight
 from distribution.selection import Candidate, Reason
 from distribution.services import place_sql
-from distribution.services.locks import lock_source
 from distribution.services.many_operators import draw_among_many, note_size
+from distribution.services.place_sql import lock_source
 from distribution.services.sources import source_not_found
 from minicrm.databases import is_postgresql
 from minicrm.transactions import RunAgain
@@ -86,9 +86,9 @@ def claim_operator(
     claim = _claim_among(candidates, choice) if candidates else _try_to_claim(choice)
     if claim.operator_id is not None:
         return claim
-    source = lock_source(source_id)
+    is_active = lock_source(source_id)
     claim = _try_to_claim(choice)
-    if not source.is_active:
+    if not is_active:
         claim.decision["source_inactive"] = True
     return claim
 

@@ -1,4 +1,4 @@
-"""The two statements with which a contact finds and takes a place, in plain SQL.
+"""The statements with which a contact finds and takes a place, in plain SQL.
 
 They run at every arrival. Built by the ORM each would cost several times as much as the database
 takes to answer it (docs/performance.md). Both databases understand them.
@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from distribution.selection import Candidate
+from minicrm.databases import is_postgresql
 from minicrm.hot_cursor import hot_cursor
 
 # One row a source that has nobody, or that is switched off; none for a source that is not there.
@@ -32,6 +33,11 @@ RETURNING id, name
 
 # As `Candidate._make`, but a fifth of its price.
 as_candidate = partial(tuple.__new__, Candidate)
+
+# Whoever looks in vain holds this row until the contact has joined the queue. It is no key lock:
+# contacts of the source can still be stored meanwhile.
+LOCK = "SELECT is_active FROM distribution_source WHERE id = %s"
+LOCK_ROW = f"{LOCK} FOR NO KEY UPDATE"
 
 
 def read_candidates(source_id: int) -> list[Candidate] | None:
@@ -57,3 +63,14 @@ def take_place(operator_id: int) -> str | None:
         cursor.execute(TAKE, [operator_id])
         row = cursor.fetchone()
     return None if row is None else str(row[1])
+
+
+def lock_source(source_id: int) -> bool | None:
+    """Take a source's row exclusively; return whether it is switched on, None if it is not there.
+
+    As `locks.lock_source`, which brings the whole row.
+    """
+    with hot_cursor() as cursor:
+        cursor.execute(LOCK_ROW if is_postgresql() else LOCK, [source_id])
+        row = cursor.fetchone()
+    return None if row is None else bool(row[0])

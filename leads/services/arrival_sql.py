@@ -53,7 +53,16 @@ INSERT INTO leads_assignment
 """
 CONTACT = INTO_CONTACT + "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s) RETURNING id"
 PERIOD = INTO_PERIOD + "VALUES (%s, %s, %s, '', '', '', %s, %s)"
-# PostgreSQL does it all in one: takes the place, and stores what it is for if it got it.
+# To PostgreSQL both are said in one.
+CONTACT_AND_PERIOD = f"""
+WITH contact AS ({CONTACT}, operator_id),
+period AS (
+    {INTO_PERIOD}
+    SELECT %s, %s::jsonb, %s::timestamptz, '', '', '', id, operator_id FROM contact
+)
+SELECT id FROM contact
+"""  # noqa: S608 - what is put together here is written above
+# Where the place is to be taken too, that as well: what it is for is stored if it was got.
 CONTACT_WITH_PLACE = """
 WITH place AS ({take}),
 contact AS (
@@ -156,14 +165,12 @@ def _needs_nothing(lead: Lead, keys: LeadKeys, name: str) -> bool:
 
 def insert_waiting(contact: NewContact, decision: dict[str, Any]) -> int:
     """Store a contact that nobody can take, and its period in the queue; return its id."""
-    with hot_cursor() as cursor:
-        return _insert(cursor, contact, None, decision)
+    return _insert(contact, None, decision)
 
 
 def insert_assigned(contact: NewContact, operator_id: int, decision: dict[str, Any]) -> int:
     """Store a contact for which a place has been taken, and its first period; return its id."""
-    with hot_cursor() as cursor:
-        return _insert(cursor, contact, operator_id, decision)
+    return _insert(contact, operator_id, decision)
 
 
 def insert_with_place(
@@ -181,13 +188,16 @@ def insert_with_place(
     return found
 
 
-def _insert(
-    cursor: Any, contact: NewContact, operator_id: int | None, decision: dict[str, Any]
-) -> int:
-    taken = operator_id is not None
-    cursor.execute(CONTACT, [*_contact_row(contact, taken=taken), operator_id])
-    contact_id = int(cursor.fetchone()[0])
-    cursor.execute(PERIOD, [*_period_row(contact, decision), contact_id, operator_id])
+def _insert(contact: NewContact, operator_id: int | None, decision: dict[str, Any]) -> int:
+    row = [*_contact_row(contact, taken=operator_id is not None), operator_id]
+    period = _period_row(contact, decision)
+    with hot_cursor() as cursor:
+        if is_postgresql():
+            cursor.execute(CONTACT_AND_PERIOD, row + period)
+            return int(cursor.fetchone()[0])
+        cursor.execute(CONTACT, row)
+        contact_id = int(cursor.fetchone()[0])
+        cursor.execute(PERIOD, [*period, contact_id, operator_id])
     return contact_id
 
 
