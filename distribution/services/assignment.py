@@ -6,8 +6,6 @@ from functools import partial
 from random import Random, SystemRandom
 from typing import Any
 
-from django.db import connection
-
 from distribution import selection
 from distribution.models import OperatorSourceWeight
 from distribution.selection import Candidate, Reason
@@ -16,6 +14,7 @@ from distribution.services.many_operators import draw_among_many, note_size
 from distribution.services.place_sql import lock_source
 from distribution.services.sources import source_not_found
 from minicrm.databases import is_postgresql
+from minicrm.hot_cursor import hot_cursor
 from minicrm.transactions import RunAgain
 
 # Drawn from the operating system: it has no state that forked workers could share.
@@ -145,7 +144,7 @@ def _taken(chosen: Candidate, take: Callable[[], str | None]) -> str | None:
     """
     has_row_locks = is_postgresql()
     if has_row_locks and is_near_limit(chosen):
-        with connection.cursor() as cursor:
+        with hot_cursor(prepares=False) as cursor:
             cursor.execute("SAVEPOINT place")
             if (name := take()) is None:
                 cursor.execute("ROLLBACK TO SAVEPOINT place")

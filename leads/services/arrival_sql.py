@@ -141,8 +141,8 @@ def find_lead(keys: LeadKeys, *, name: str) -> Lead | None:
     merged, or where it lacks one of the keys or the name.
     """
     has_row_locks = is_postgresql()
-    # Not by `hot_cursor`: a plan made while the table was small would read all of it for long.
-    with connection.cursor() as cursor:
+    # Not prepared: a plan made while the table was small would read all of it for long.
+    with hot_cursor(prepares=False) as cursor:
         if has_row_locks:
             cursor.execute("SAVEPOINT lead")
         statement = OWNERS + " FOR NO KEY UPDATE" if has_row_locks else OWNERS
@@ -241,8 +241,8 @@ def insert_record(*, scope: str, key: str, digest: str) -> IdempotencyRecord | N
 
 def keep_response(record: IdempotencyRecord) -> None:
     """Store the answer that a request got."""
-    # Not by `hot_cursor`, for the same reason as `find_lead`.
-    with connection.cursor() as cursor:
+    # Not prepared, for the same reason as in `find_lead`.
+    with hot_cursor(prepares=False) as cursor:
         cursor.execute(RESPONSE, [json.dumps(record.response), record.pk])
 
 

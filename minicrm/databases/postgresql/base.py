@@ -95,12 +95,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         poll.register(self.connection.fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
-    def prepared_cursor(self) -> Any:
-        """Return a cursor whose statements the server parses and plans once a connection.
+    def hot_cursor(self, *, prepares: bool) -> Any:
+        """Return a cursor whose statements the server parses and plans once a connection, or each.
 
         Django's own writes the values into the text, which makes each statement a new one.
         """
         if not self.in_atomic_block:  # there, to begin was to look
             self.close_if_health_check_failed()
         self.ensure_connection()
-        return self._prepare_cursor(PreparedCursor(self.connection, self._prepared))
+        return self._prepare_cursor(
+            PreparedCursor(self.connection, self._prepared if prepares else None)
+        )

@@ -64,13 +64,13 @@ def commit(connection: "Connection[Any]") -> None:
 class PreparedCursor:
     """A cursor for a few statements that come often: each is prepared at its first use.
 
-    On connections that may not prepare (`prepare_threshold` None: behind a pooler) each is sent as
-    a whole. Values are strings, numbers, truth values, moments and None, their types what the
-    statement makes of them; rows are read as psycopg does by itself, so moments in UTC. `%%` is not
-    read as `%`.
+    Without a place to note that, and on connections that may not prepare (`prepare_threshold` None:
+    behind a pooler), each is sent as a whole. Values are strings, numbers, truth values, moments
+    and None, their types what the statement makes of them; rows are read as psycopg does by itself,
+    so moments in UTC. `%%` is not read as `%`.
     """
 
-    def __init__(self, connection: "Connection[Any]", prepared: Prepared) -> None:
+    def __init__(self, connection: "Connection[Any]", prepared: Prepared | None) -> None:
         self._connection = connection
         self._prepared = prepared
         self._rows: list[tuple[Any, ...]] = []
@@ -88,7 +88,7 @@ class PreparedCursor:
         try:
             result = _checked(self._answer(statement, as_text))
         except Error as error:
-            if error.sqlstate in FORGOTTEN:
+            if self._prepared and error.sqlstate in FORGOTTEN:
                 self._prepared.forget(statement)
             raise
         transformer.set_pgresult(result)
@@ -96,7 +96,7 @@ class PreparedCursor:
 
     def _answer(self, statement: str, values: Sequence[Any]) -> PGresult:
         server = self._connection.pgconn
-        if self._connection.prepare_threshold is None:
+        if self._prepared is None or self._connection.prepare_threshold is None:
             return server.exec_params(_numbered(statement), values)
         name = self._prepared.name_of(statement)
         if name is None:
