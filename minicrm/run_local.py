@@ -12,7 +12,6 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,8 +35,7 @@ def main() -> None:
     django.setup()
     _check_database()
     _prepare_database()
-    _say("Collecting the static files ...")
-    collect_static_files()
+    _collect_static_files()
     access = _access(f"http://{HOST}:{port}")
     _say(_welcome(access))
     _become_gunicorn()
@@ -99,14 +97,15 @@ def _prepare_database() -> None:
         _stop(f"The database could not be prepared: {str(error).strip()}")
 
 
-def collect_static_files(ignored: Sequence[str] = ()) -> None:
+def _collect_static_files() -> None:
     """Collect them without compressing: that takes a minute and gains nothing on one machine."""
     from django.contrib.staticfiles.management.commands import collectstatic
     from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
+    _say("Collecting the static files ...")
     command = collectstatic.Command()
     command.storage = ManifestStaticFilesStorage()
-    call_command(command, interactive=False, verbosity=0, ignore_patterns=list(ignored))
+    call_command(command, interactive=False, verbosity=0)
 
 
 def _access(url: str) -> LocalAccess:
