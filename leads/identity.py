@@ -63,12 +63,15 @@ def normalise_external_id(text: str) -> str:
     Casefolding can undo a composition, so NFC comes last again (Unicode 3.13, D145).
     """
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).strip().casefold())
-    invisible = (char for char in folded if unicodedata.category(char) in ("Cc", "Cf", "Cs"))
-    if not folded.isprintable() and any(invisible):
+    if not folded.isprintable() and any(map(_is_control, folded)):
         raise BadKey("external_id", "invisible_character", "Remove the invisible characters.")
     if len(folded) > MAX_EXTERNAL_ID:
         raise BadKey("external_id", "too_long", f"At most {MAX_EXTERNAL_ID} characters.")
     return folded
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs")
 
 
 def normalise_email(text: str) -> str:

@@ -6,12 +6,12 @@ from django.db import connection
 
 
 def hot_cursor(*, prepares: bool = True) -> Any:
-    """Return a cursor that prepares its statements; SQLite's driver does so by itself.
+    """Return a cursor that prepares its statements, or not; SQLite's driver does so by itself.
 
-    It shall not for what finds rows of a table that grows with each contact. PostgreSQL keeps its
-    plan, too, until it has analysed the table anew, and one that was made for a hundred rows reads
-    all of a hundred thousand. For polls, which are few, that was found to be cheaper than to plan
-    each.
+    What finds rows of a table that grows with each contact is not to be prepared. PostgreSQL keeps
+    its plan, too, until it has analysed the table anew, and one that was made for a hundred rows
+    reads all of a hundred thousand. For polls, which are few, that was found to be cheaper than to
+    plan each.
     """
     ours = getattr(connection, "hot_cursor", None)
     return ours(prepares=prepares) if ours else connection.cursor()

@@ -21,7 +21,7 @@ R = TypeVar("R")
 MAX_ATTEMPTS = 12
 # Together with the last attempt's own lock timeout this stays under gunicorn's 30 seconds.
 RETRY_FOR_SECONDS = 12.0
-LONGEST_PAUSE = 32  # in times of the shortest; twice as long after each attempt until then
+LONGEST_PAUSE = 32  # as a multiple of the shortest; each is twice as long as the one before
 
 LOCK_NOT_AVAILABLE = "55P03"
 # feature_not_supported: a prepared statement's columns have other types by now;

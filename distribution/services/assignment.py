@@ -11,7 +11,7 @@ from distribution.models import OperatorSourceWeight
 from distribution.selection import Candidate, Reason
 from distribution.services import place_sql
 from distribution.services.many_operators import draw_among_many, note_size
-from distribution.services.place_sql import lock_source
+from distribution.services.place_sql import hold_source
 from distribution.services.sources import source_not_found
 from minicrm.databases import is_postgresql
 from minicrm.hot_cursor import hot_cursor
@@ -85,7 +85,7 @@ def claim_operator(
     claim = _claim_among(candidates, choice) if candidates else _try_to_claim(choice)
     if claim.operator_id is not None:
         return claim
-    is_active = lock_source(source_id)
+    is_active = hold_source(source_id)
     claim = _try_to_claim(choice)
     if not is_active:
         claim.decision["source_inactive"] = True

@@ -30,17 +30,16 @@ JOIN distribution_source AS s ON s.id = w.source_id AND s.is_active
 WHERE w.source_id = %s
 """
 # How many operators an active source has, and who of them is available with what weight. These come
-# in one number each: a thousand pairs would take longer to read than to find. Those who are not
-# available are sought first, for mostly they are the fewer. {list}: what makes a list of a column.
-SHIFT = 16_384  # the first power of two above the largest weight
+# in one number each: a thousand pairs would take longer to read than to find. Joined are those who
+# are not available: mostly they are the fewer. {list}: what makes a list of a column.
+SHIFT = 16_384  # the first power of two above the largest weight; it leaves ids up to 2**49
 AVAILABLE = f"""
 SELECT count(*), {{list}}(w.operator_id * {SHIFT} + w.weight) FILTER (
-    WHERE w.weight > 0 AND w.operator_id NOT IN (
-        SELECT o.id FROM distribution_operator AS o
-        WHERE NOT (o.is_active AND o.current_load < o.max_load)
-    )
+    WHERE w.weight > 0 AND o.id IS NULL
 )
 FROM distribution_operatorsourceweight AS w
+LEFT JOIN distribution_operator AS o
+    ON o.id = w.operator_id AND NOT (o.is_active AND o.current_load < o.max_load)
 WHERE w.source_id = (SELECT id FROM distribution_source WHERE id = %s AND is_active)
 """  # noqa: S608 - what is put together here is written above
 COUNTS = f"""
@@ -113,14 +112,14 @@ def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
 
 def _read_available(source_id: int) -> tuple[int, list[int]]:
     """Return how many operators an active source has, and those available as `AVAILABLE` tells."""
+    # What SQLite has for making JSON of a column takes half as long again as its list of words.
+    name = "array_agg" if is_postgresql() else "group_concat"
     with hot_cursor() as cursor:
-        # What SQLite has for making JSON of a column takes half as long again.
-        name = "array_agg" if is_postgresql() else "group_concat"
         cursor.execute(AVAILABLE.format(list=name), [source_id])
         everybody, available = cursor.fetchone()
-    if not is_postgresql():
-        available = json.loads(f"[{available or ''}]")
-    return everybody, available
+    if isinstance(available, list):
+        return everybody, available
+    return everybody, json.loads(f"[{available or ''}]")
 
 
 def _read_facts(source_id: int, operator_id: int, *, until: int) -> dict[int, Candidate]:

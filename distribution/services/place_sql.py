@@ -1,7 +1,7 @@
 """The statements with which a contact finds and takes a place, in plain SQL.
 
 They run at every arrival. Built by the ORM each would cost several times as much as the database
-takes to answer it (docs/performance.md). Both databases understand them.
+takes to answer it (docs/performance.md). Both databases understand them, but for the lock.
 """
 
 from collections.abc import Sequence
@@ -34,8 +34,7 @@ RETURNING id, name
 # As `Candidate._make`, but a fifth of its price.
 as_candidate = partial(tuple.__new__, Candidate)
 
-# Whoever looks in vain holds this row until the contact has joined the queue. It is no key lock:
-# contacts of the source can still be stored meanwhile.
+# Whoever looks in vain holds this row until the contact has joined the queue (`locks.py`).
 LOCK = "SELECT is_active FROM distribution_source WHERE id = %s"
 LOCK_ROW = f"{LOCK} FOR NO KEY UPDATE"
 
@@ -65,10 +64,10 @@ def take_place(operator_id: int) -> str | None:
     return None if row is None else str(row[1])
 
 
-def lock_source(source_id: int) -> bool | None:
+def hold_source(source_id: int) -> bool | None:
     """Take a source's row exclusively; return whether it is switched on, None if it is not there.
 
-    As `locks.lock_source`, which brings the whole row.
+    The lock is that of `locks.lock_source`, which brings the whole row.
     """
     with hot_cursor() as cursor:
         cursor.execute(LOCK_ROW if is_postgresql() else LOCK, [source_id])

@@ -1,7 +1,8 @@
 """The statements with which an arrival finds its lead and stores its contact, in plain SQL.
 
 They run at every contact. Built by the ORM each would cost several times as much as the database
-takes to answer it (docs/performance.md). All but the last are the same on both databases.
+takes to answer it (docs/performance.md). What joins several into one is for PostgreSQL, where each
+question costs.
 """
 
 import json
@@ -62,7 +63,7 @@ period AS (
 )
 SELECT id FROM contact
 """  # noqa: S608 - what is put together here is written above
-# Where the place is to be taken too, that as well: what it is for is stored if it was got.
+# And with the place taken in the same statement; if it is gone, nothing is stored.
 CONTACT_WITH_PLACE = """
 WITH place AS ({take}),
 contact AS (
@@ -78,7 +79,7 @@ period AS (
 SELECT contact.id, place.name FROM contact, place
 """
 
-# The same for a request: it waits while an equal one is under way.
+# Like a new lead: it waits while an equal request is under way.
 NEW_RECORD = """
 INSERT INTO leads_idempotencyrecord (scope, key, digest, created_at)
 VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id
@@ -129,6 +130,7 @@ def _new_lead(keys: LeadKeys, name: str) -> tuple[Any, ...]:
     return keys.external_id, keys.email, keys.phone, name, timezone.now()
 
 
+# What is put in comes as a value, for tests put faults into it.
 @cache
 def _new_lead_and_candidates(candidates: str) -> str:
     return NEW_LEAD_AND_CANDIDATES.format(new_lead=NEW_LEAD, candidates=candidates)

@@ -161,7 +161,7 @@ def _walk(keys: Collection[LeadKeys], roots: Collection[int]) -> dict[int, Perso
     statement = OWNERS + " OR ".join(conditions) + " ORDER BY id"
     if connection.vendor == "postgresql":
         statement += " FOR NO KEY UPDATE"
-    # Not by `hot_cursor`: a plan made without knowing the keys may read the whole table.
+    # Django's, which prepares nothing: a plan that knows no keys may read the whole table.
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return {row[0]: Person(*row) for row in cursor.fetchall()}

@@ -122,7 +122,7 @@ def _store(
 def answers_to(rows: Iterable[Once]) -> dict[str, Outcome]:
     """Return what those of the rows became that were stored before, by key."""
     condition, keys = among("key", [row.key for row in rows])
-    # Not by `hot_cursor`: a plan made while the table was small would read all of it for long.
+    # Django's, which prepares nothing: a plan of when the table was small reads all of it.
     with connection.cursor() as cursor:
         cursor.execute(ANSWERS + condition, [IMPORT_SCOPE, keys])
         answers = cursor.fetchall()

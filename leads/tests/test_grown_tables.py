@@ -19,7 +19,7 @@ from minicrm.hot_cursor import hot_cursor
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 FEW, MANY = 20, 10_000
-OFTEN = 15  # psycopg prepares the sixth, and PostgreSQL keeps the plan of the sixth of these
+OFTEN = 15  # PostgreSQL keeps the plan of the sixth of a prepared statement
 FILL = """
 INSERT INTO leads_idempotencyrecord (scope, key, digest, response, created_at)
 SELECT 'import', 'row ' || n, 'digest', '{"id": 1}', now() FROM generate_series(%s, %s) AS n;

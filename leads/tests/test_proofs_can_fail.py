@@ -70,7 +70,7 @@ def test_a_place_taken_without_looking_again_is_caught(monkeypatch, assert_caugh
 
 @pytest.fixture
 def arrivals_without_source_lock(monkeypatch):
-    monkeypatch.setattr(assignment, "lock_source", lambda pk: Source.objects.get(pk=pk).is_active)
+    monkeypatch.setattr(assignment, "hold_source", lambda pk: Source.objects.get(pk=pk).is_active)
 
 
 @pytest.fixture

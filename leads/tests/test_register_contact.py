@@ -134,14 +134,14 @@ def test_a_period_begins_after_the_wait_for_the_place(monkeypatch):
     """Else it would overlap with that of the contact whose place it got."""
     weight = WeightFactory(operator__max_load=1)
     first = register(weight.source, external_id="first")["id"]
-    real, closed = assignment.lock_source, []
+    real, closed = assignment.hold_source, []
 
     def lock_after_a_close(source_id):
         close_contact(first, actor="test")
         closed.append(Assignment.objects.get(contact=first).ended_at)
         return real(source_id)
 
-    monkeypatch.setattr(assignment, "lock_source", lock_after_a_close)
+    monkeypatch.setattr(assignment, "hold_source", lock_after_a_close)
     second = register(weight.source, external_id="second")
     assert second["operator_id"] == weight.operator_id
     assert Assignment.objects.get(contact=second["id"]).started_at >= closed[0]
@@ -149,12 +149,12 @@ def test_a_period_begins_after_the_wait_for_the_place(monkeypatch):
 
 def test_a_period_in_the_queue_begins_after_the_wait_too(monkeypatch):
     waits = []
-    real = assignment.lock_source
+    real = assignment.hold_source
 
     def lock(source_id):
         waits.append(timezone.now())
         return real(source_id)
 
-    monkeypatch.setattr(assignment, "lock_source", lock)
+    monkeypatch.setattr(assignment, "hold_source", lock)
     receipt = register(SourceFactory())
     assert Assignment.objects.get(contact=receipt["id"]).started_at >= waits[0]

@@ -1,9 +1,8 @@
 """Any history of moves and settings does what the plain model says, and keeps every promise.
 
 STRESS_EXAMPLES=2000 runs so many histories instead of the 12 that the suite has time for (30 in
-CI), and
-STRESS_STEPS=80 makes them longer. A history that fails is cut down to a short one that still does,
-which may take minutes.
+CI), and STRESS_STEPS=80 makes them longer. A history that fails is cut down to a short one that
+still does, which may take minutes.
 """
 
 import os

@@ -115,6 +115,16 @@ def test_a_hot_statement_is_prepared():
     connection.close()
 
 
+def test_a_hot_statement_is_not_prepared_where_that_is_not_wanted():
+    for number in range(10):
+        with hot_cursor(prepares=False) as cursor:
+            cursor.execute("SELECT %s::int + 2", [number])
+            assert cursor.fetchone() == (number + 2,)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%+ 2'")
+        assert cursor.fetchone() == (0,)
+
+
 def test_it_stays_prepared_when_a_transaction_is_rolled_back():
     for _ in range(3):
         with transaction.atomic(), hot_cursor() as cursor:

@@ -12,7 +12,7 @@ from django.db.backends.postgresql import base, operations
 from django.db.backends.utils import debug_transaction
 from psycopg.pq import TransactionStatus
 
-from minicrm.databases.postgresql.calls import Prepared, PreparedCursor, commit, say
+from minicrm.databases.postgresql.calls import HotCursor, Prepared, commit, say
 
 UNNOTED = nullcontext()
 
@@ -22,7 +22,7 @@ class DatabaseOperations(operations.DatabaseOperations):
 
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
         """Return a statement for the list of those that were run (`connection.queries`)."""
-        if isinstance(cursor, PreparedCursor):
+        if isinstance(cursor, HotCursor):
             return sql
         return str(super().last_executed_query(cursor, sql, params))
 
@@ -104,5 +104,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.close_if_health_check_failed()
         self.ensure_connection()
         return self._prepare_cursor(
-            PreparedCursor(self.connection, self._prepared if prepares else None)
+            HotCursor(self.connection, self._prepared if prepares else None)
         )

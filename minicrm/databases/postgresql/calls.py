@@ -61,11 +61,11 @@ def commit(connection: "Connection[Any]") -> None:
         raise OperationalError("the transaction was rolled back, as a statement in it had failed")
 
 
-class PreparedCursor:
-    """A cursor for a few statements that come often: each is prepared at its first use.
+class HotCursor:
+    """A cursor for a few statements that come often: each is prepared at its first use, or none is.
 
-    Without a place to note that, and on connections that may not prepare (`prepare_threshold` None:
-    behind a pooler), each is sent as a whole. Values are strings, numbers, truth values, moments
+    With `prepared` None, and on connections that may not prepare (`prepare_threshold` None: behind
+    a pooler), each is sent as a whole. Values are strings, numbers, truth values, moments
     and None, their types what the statement makes of them; rows are read as psycopg does by itself,
     so moments in UTC. `%%` is not read as `%`.
     """
