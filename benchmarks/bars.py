@@ -42,6 +42,11 @@ def below(name: str, measured: Spread, bar: float, *, digits: int = 1, timed: bo
     return Bar(name, f"under {bar:g}", shown(measured, digits), measured[0] < bar, timed)
 
 
+def not_judged(bars: Iterable[Bar]) -> list[Bar]:
+    """Return the bars with what was measured, and no word of whether it is enough."""
+    return [replace(bar, kept=None) for bar in bars]
+
+
 def judged(bars: Iterable[Bar], *, generator: str) -> list[Bar]:
     """Return the bars, of which only those by CPU are judged where the load was not made by wrk.
 

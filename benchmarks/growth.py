@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks import arrivals, page_turns, polls, rounds
 from benchmarks.arrivals import BARE, KNOWN, NEW
-from benchmarks.bars import Bar, at_least, at_most, shown, shown_cpu, table
+from benchmarks.bars import Bar, at_least, at_most, not_judged, shown, shown_cpu, table
 from benchmarks.part import BUSY, OPERATORS, Outcome, Run, say
 from benchmarks.rounds import Key, Samples, Take
 from benchmarks.running import running_stages
@@ -46,6 +46,8 @@ def measure(run: Run) -> Outcome:
     lines += [*polls.told(polled), *page_turns.told(pages)]
     figures = {"samples": arrivals.as_json(samples), "polls": arrivals.as_json(polled)}
     bars = _bars(samples, plans) + polls.bars_of(polled) + page_turns.bars_of(pages)
+    if run.large:  # the bars are about a million: more than that is told, not judged
+        bars = not_judged(bars)
     return Outcome(lines, figures | {"pages": pages}, counts, bars)
 
 

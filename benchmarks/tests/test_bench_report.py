@@ -79,6 +79,14 @@ def test_rates_and_times_are_not_judged_where_our_own_generator_limits_them():
     assert all(with_own[name] == with_wrk[name] for name in by_cpu)
 
 
+def test_what_was_measured_may_be_told_alone():
+    found = growth._bars(*worlds(grown=3, crowded=1))
+    assert False in {bar.kept for bar in found}
+    told = bars.not_judged(found)
+    assert {bar.kept for bar in told} == {None}
+    assert [bar.measured for bar in told] == [bar.measured for bar in found]
+
+
 def test_the_table_of_arrivals_has_a_row_a_case():
     few = {Key(arrivals.NEW, 1): rounds_of(80, 5.0), Key(arrivals.FLOOR, BUSY): rounds_of(3e3, 0.2)}
     lines = arrivals._table(arrival_samples() | few)
