@@ -30,16 +30,13 @@ JOIN distribution_source AS s ON s.id = w.source_id AND s.is_active
 WHERE w.source_id = %s
 """
 # How many operators an active source has, and who of them is available with what weight. These come
-# in one number each: a thousand pairs would take longer to read than to find. Joined are those who
-# are not available: mostly they are the fewer. {list}: what makes a list of a column.
+# in one number each: a thousand pairs would take longer to read than to find. {list}: what makes a
+# list of a column.
 SHIFT = 16_384  # the first power of two above the largest weight; it leaves ids up to 2**49
 AVAILABLE = f"""
-SELECT count(*), {{list}}(w.operator_id * {SHIFT} + w.weight) FILTER (
-    WHERE w.weight > 0 AND o.id IS NULL
-)
+SELECT count(*), {{list}}(w.operator_id * {SHIFT} + w.weight) FILTER (WHERE {FREE})
 FROM distribution_operatorsourceweight AS w
-LEFT JOIN distribution_operator AS o
-    ON o.id = w.operator_id AND NOT (o.is_active AND o.current_load < o.max_load)
+JOIN distribution_operator AS o ON o.id = w.operator_id
 WHERE w.source_id = (SELECT id FROM distribution_source WHERE id = %s AND is_active)
 """  # noqa: S608 - what is put together here is written above
 COUNTS = f"""
