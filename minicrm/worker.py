@@ -14,6 +14,7 @@ import errno
 import re
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -33,6 +34,7 @@ MAX_BODY = 160 * 1024
 MAX_HEAD = 128 * 1024
 RECEIVE_BYTES = 64 * 1024
 LINGER_SECONDS = 1.0  # to let a client read why its body was not wanted
+NO_TIME = 1e-6  # seconds that a thread may go on while another one wants to
 NAP_SECONDS = 0.02  # when there are no descriptors: the connection waits, and so do we
 NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 END_OF_HEAD = b"\r\n\r\n"
@@ -220,6 +222,9 @@ class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return
+        # Who connects after the last look and before the close is lost. A thread that computes may
+        # keep us from the one to the other for 5 ms, if it is not asked to make room sooner.
+        sys.setswitchinterval(NO_TIME)
         for listener in self.sockets:
             before = -1
             while before != self.nr_conns < self.worker_connections:

@@ -6,12 +6,14 @@ import os
 import resource
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import IterUnreader
+from gunicorn.workers.gthread import ThreadWorker
 
 from distribution.models import Source
 from distribution.tests.factories import OperatorFactory, SourceFactory, make_key
@@ -19,7 +21,7 @@ from leads.models import Contact
 from minicrm.tests.choosing import everyday
 from minicrm.tests.server import running_server
 from minicrm.tests.steady_load import REFUSED, Posting, SteadyLoad, getting
-from minicrm.worker import MAX_BODY, MAX_HEAD, READ_SECONDS, Collected, WholeBody
+from minicrm.worker import MAX_BODY, MAX_HEAD, READ_SECONDS, Collected, WholeBody, Worker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -265,6 +267,35 @@ def server_with_descriptors(number, **kwargs):
         yield server
     finally:
         starting.__exit__(None, None, None)
+
+
+class Listener:
+    """Has nobody waiting; notes for how long a thread may keep the others from closing it."""
+
+    closed_at = None
+
+    def accept(self):
+        raise BlockingIOError(errno.EAGAIN, "nobody waits")
+
+    def close(self):
+        self.closed_at = sys.getswitchinterval()
+
+
+@pytest.mark.any_database
+def test_no_thread_comes_between_the_last_look_and_the_close(monkeypatch):
+    monkeypatch.setattr(ThreadWorker, "set_accept_enabled", lambda self, enabled: None)
+    worker, listener, before = Worker.__new__(Worker), Listener(), sys.getswitchinterval()
+    worker.alive, worker.sockets, worker.nr_conns, worker.worker_connections = (
+        False,
+        [listener],
+        0,
+        9,
+    )
+    try:
+        worker.set_accept_enabled(False)
+    finally:
+        sys.setswitchinterval(before)
+    assert listener.closed_at < before / 100
 
 
 @pytest.mark.any_database
