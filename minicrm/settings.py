@@ -83,8 +83,9 @@ def _database() -> dict[str, Any]:
             # Writers queue up at BEGIN, so that nothing read inside a transaction is stale.
             "transaction_mode": "IMMEDIATE",
             "timeout": SQLITE_TIMEOUT_S,
-            # FULL: an acknowledged contact outlives a power cut, not only a crash. secure_delete:
-            # what is erased is overwritten in the file too, also where that is not the default.
+            # FULL: an acknowledged contact outlives a power cut, not only a crash; our transactions
+            # wait for the disk by themselves (`databases.sqlite3.log`). secure_delete: what is
+            # erased is overwritten in the file too, also where that is not the default.
             # temp_store: a savepoint's undo log holds people's data, which is for no other folder.
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"

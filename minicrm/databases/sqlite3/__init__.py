@@ -1,1 +1,1 @@
-"""Django's backend for SQLite, with a queue for its one writer."""
+"""Django's backend for SQLite: a queue for its one writer, and the wait for the disk after it."""

@@ -3,33 +3,49 @@
 # What Django calls its own, and its type information leaves out, is what a backend is made of.
 # mypy: disable-error-code="misc, attr-defined, call-arg"
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.sqlite3 import base
 
+from minicrm.databases.sqlite3.log import log_of, sync_log
 from minicrm.databases.sqlite3.queue import Turn, queue_of
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's connection, whose transactions wait for their turn before they begin.
+    """Django's connection, whose transactions wait for their turn, and for the disk after it.
 
     Left to themselves, those who find the database locked look again after longer and longer naps,
     while whoever comes by at the right moment is served first: with eight at work, one in a
     hundred waited twenty times as long as most.
+
+    Whoever commits writes to the log, lets the next one go on, and waits for the disk then: nobody
+    is told that something is stored before it is. What runs outside of a transaction is SQLite's
+    own matter, with the `synchronous` of the settings.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._turn: Turn | None = None
+        self._log: str | None = None
+        self._waits_itself = True
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect, and look for the file's write-ahead log."""
+        connection = super().get_new_connection(conn_params)
+        self._log, self._waits_itself = log_of(connection), True
+        return connection
 
     def _start_transaction_under_autocommit(self) -> None:
         try:
+            self._let_wait(itself=False)
             with self.execute_wrapper(self._in_turn):
                 super()._start_transaction_under_autocommit()
         except BaseException:
             self._end_turn()
+            self._let_wait(itself=True)
             raise
 
     def _in_turn(self, execute: Callable[..., Any], *args: Any) -> Any:
@@ -50,20 +66,33 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _commit(self) -> None:
         super()._commit()
         self._end_turn()
+        if self._log and self.connection is not None:
+            with self.wrap_database_errors:
+                sync_log(self.connection, self._log)
+        self._let_wait(itself=True)
 
     def _rollback(self) -> None:
         try:
             super()._rollback()
         finally:
             self._end_turn()
+            self._let_wait(itself=True)
 
     def _close(self) -> None:
         try:
             super()._close()
         finally:
+            self._log = None
             self._end_turn()
 
     def _end_turn(self) -> None:
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.end()
+
+    def _let_wait(self, *, itself: bool) -> None:
+        """Have SQLite wait for the disk itself when it commits, or leave that to us."""
+        if self._log and itself != self._waits_itself:
+            with contextlib.suppress(sqlite3.Error):  # of a broken file, what comes next tells
+                self.connection.execute(f"PRAGMA synchronous={'FULL' if itself else 'NORMAL'}")
+                self._waits_itself = itself

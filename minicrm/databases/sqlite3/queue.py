@@ -43,6 +43,7 @@ class Queue:
 
     def __init__(self, path: str) -> None:
         self._first = threading.Lock()
+        self._not_before = 0.0  # on the monotonic clock: until then another process may go first
         self._file: int | None = None
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         with contextlib.suppress(OSError):
@@ -54,6 +55,7 @@ class Queue:
         if not self._first.acquire(timeout=seconds):
             return None
         try:
+            time.sleep(max(self._not_before - time.monotonic(), 0))
             while not self._is_ours():
                 if time.monotonic() > give_up_at:
                     self._first.release()
@@ -66,13 +68,13 @@ class Queue:
         return Turn(self)
 
     def leave(self) -> None:
-        """End a turn."""
+        """End a turn; if another process waits, it has the time of two looks before our next."""
         try:
             if self._file is not None:
                 with contextlib.suppress(OSError):
                     fcntl.flock(self._file, fcntl.LOCK_UN)
                 if self._somebody_waits():
-                    time.sleep(2 * NAP)
+                    self._not_before = time.monotonic() + 2 * NAP
         finally:
             self._first.release()
 
