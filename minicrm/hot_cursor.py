@@ -1,4 +1,4 @@
-"""A cursor for the few statements that run at every contact."""
+"""A cursor for the few statements that run at every contact (`databases.hot`)."""
 
 from typing import Any
 
@@ -13,5 +13,4 @@ def hot_cursor(*, prepares: bool = True) -> Any:
     reads all of a hundred thousand. For polls, which are few, that was found to be cheaper than to
     plan each.
     """
-    ours = getattr(connection, "hot_cursor", None)
-    return ours(prepares=prepares) if ours else connection.cursor()
+    return connection.hot_cursor(prepares=prepares)  # type: ignore[attr-defined]

@@ -8,11 +8,11 @@ question costs.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
 from distribution.selection import Candidate
@@ -253,4 +253,5 @@ def _as_stored(values: Iterable[Any]) -> list[Any]:
 
 
 def _stored(moment: datetime) -> Any:
-    return moment if is_postgresql() else connection.ops.adapt_datetimefield_value(moment)
+    # As Django does, and without its look at the connection and the settings.
+    return moment if is_postgresql() else str(moment.astimezone(UTC).replace(tzinfo=None))

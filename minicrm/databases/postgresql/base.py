@@ -12,6 +12,7 @@ from django.db.backends.postgresql import base, operations
 from django.db.backends.utils import debug_transaction
 from psycopg.pq import TransactionStatus
 
+from minicrm.databases.hot import HasHotCursors
 from minicrm.databases.postgresql.calls import HotCursor, Prepared, commit, say
 
 UNNOTED = nullcontext()
@@ -27,7 +28,7 @@ class DatabaseOperations(operations.DatabaseOperations):
         return str(super().last_executed_query(cursor, sql, params))
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(HasHotCursors, base.DatabaseWrapper):
     """Django's connection, with fewer questions to the server, and cheaper ones, where many come.
 
     psycopg's own connection stays in autocommit: BEGIN and COMMIT are said here, in a call each.
@@ -95,14 +96,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         poll.register(self.connection.fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
-    def hot_cursor(self, *, prepares: bool) -> Any:
+    def _new_hot_cursor(self, *, prepares: bool) -> HotCursor:
         """Return a cursor whose statements the server parses and plans once a connection, or each.
 
         Django's own writes the values into the text, which makes each statement a new one.
         """
-        if not self.in_atomic_block:  # there, to begin was to look
-            self.close_if_health_check_failed()
-        self.ensure_connection()
-        return self._prepare_cursor(
-            HotCursor(self.connection, self._prepared if prepares else None)
-        )
+        prepared = self._prepared if prepares else None
+        return HotCursor(self.connection, self.wrap_database_errors, prepared)

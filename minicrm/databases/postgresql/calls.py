@@ -6,15 +6,18 @@ other styles of work too: some 0.1 ms of an arrival's 1.5. Values and rows are s
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from itertools import count
-from typing import Any, Self
+from typing import Any
 
 from psycopg import Connection, Error, OperationalError
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
+
+from minicrm.databases.hot import FetchedRows
 
 DONE = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
 
@@ -61,28 +64,31 @@ def commit(connection: "Connection[Any]") -> None:
         raise OperationalError("the transaction was rolled back, as a statement in it had failed")
 
 
-class HotCursor:
+class HotCursor(FetchedRows):
     """A cursor for a few statements that come often: each is prepared at its first use, or none is.
 
     With `prepared` None, and on connections that may not prepare (`prepare_threshold` None: behind
     a pooler), each is sent as a whole. Values are strings, numbers, truth values, moments
     and None, their types what the statement makes of them; rows are read as psycopg does by itself,
-    so moments in UTC. `%%` is not read as `%`.
+    so moments in UTC.
     """
 
-    def __init__(self, connection: "Connection[Any]", prepared: Prepared | None) -> None:
+    def __init__(
+        self,
+        connection: "Connection[Any]",
+        errors: AbstractContextManager[Any],
+        prepared: Prepared | None,
+    ) -> None:
+        super().__init__(errors)
         self._connection = connection
         self._prepared = prepared
-        self._rows: list[tuple[Any, ...]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> None:
         """Send a statement with `%s` for each value, and fetch its rows."""
+        with self._errors:
+            self._execute(statement, values)
+
+    def _execute(self, statement: str, values: Sequence[Any]) -> None:
         transformer = Transformer(self._connection)
         as_text = transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
         try:
@@ -104,19 +110,6 @@ class HotCursor:
             _checked(server.prepare(name, _numbered(statement)))
             self._prepared.note(statement, name)
         return server.exec_prepared(name, values)
-
-    def fetchone(self) -> tuple[Any, ...] | None:
-        """Return the next row, or None after the last."""
-        return self._rows.pop(0) if self._rows else None
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        """Return the rows that are left."""
-        rows, self._rows = self._rows, []
-        return rows
-
-    def close(self) -> None:
-        """Forget the rows."""
-        self._rows = []
 
 
 @cache

@@ -10,11 +10,13 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
+from minicrm.databases.hot import HasHotCursors
+from minicrm.databases.sqlite3.calls import HotCursor
 from minicrm.databases.sqlite3.log import log_of, sync_log
 from minicrm.databases.sqlite3.queue import Turn, queue_of
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(HasHotCursors, base.DatabaseWrapper):
     """Django's connection, whose transactions wait for their turn, and for the disk after it.
 
     Left to themselves, those who find the database locked look again after longer and longer naps,
@@ -84,6 +86,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self._log = None
             self._end_turn()
+
+    def _new_hot_cursor(self, *, prepares: bool) -> HotCursor:
+        return HotCursor(self.connection, self.wrap_database_errors)
 
     def _end_turn(self) -> None:
         turn, self._turn = self._turn, None

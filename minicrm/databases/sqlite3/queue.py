@@ -55,7 +55,9 @@ class Queue:
         if not self._first.acquire(timeout=seconds):
             return None
         try:
-            time.sleep(max(self._not_before - time.monotonic(), 0))
+            pause = self._not_before - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
             while not self._is_ours():
                 if time.monotonic() > give_up_at:
                     self._first.release()
