@@ -39,7 +39,7 @@ bind = _addresses()
 # Threads: a request mostly waits for the database. Processes: to use more than one core.
 worker_class = OwnWorker
 workers = env.read_int("WEB_CONCURRENCY", default=2, minimum=1, maximum=256)
-threads = env.read_int("WEB_THREADS", default=4, minimum=1, maximum=256)
+threads = env.read_int("WEB_THREADS", default=8, minimum=1, maximum=256)
 
 timeout = 30  # seconds without a sign of life, after which a worker is replaced
 graceful_timeout = 30

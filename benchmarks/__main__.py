@@ -100,7 +100,7 @@ def _arguments() -> argparse.Namespace:
     add("--quick", action="store_true", help="small worlds, 16 connections; no memory, no profile")
     add("--large", action="store_true", help=f"growth to {growth.LARGE:,} contacts")
     add("--workers", type=int, default=2, help="of gunicorn; default: 2")
-    add("--threads", type=int, default=4, help="of each of them; default: 4")
+    add("--threads", type=int, default=8, help="of each of them; default: 8")
     add("--env", action="append", default=[], type=_variable, metavar="NAME=VALUE")
     add("--generator", choices=GENERATORS, help="of the load; default: wrk, where it is installed")
     add("--name", default="", help="what the names of the results begin with")

@@ -17,10 +17,11 @@ from benchmarks.stage import Shape
 from benchmarks.world import Plan
 
 SHAPES: dict[str, dict[str, Any]] = {
-    "2 workers, 4 threads": {"workers": 2, "threads": 4},
-    "1 worker, 8 threads": {"workers": 1, "threads": 8},
     "2 workers, 8 threads": {"workers": 2, "threads": 8},
-    "4 workers, 2 threads": {"workers": 4, "threads": 2},
+    "2 workers, 4 threads": {"workers": 2, "threads": 4},
+    "1 worker, 16 threads": {"workers": 1, "threads": 16},
+    "2 workers, 16 threads": {"workers": 2, "threads": 16},
+    "4 workers, 4 threads": {"workers": 4, "threads": 4},
     "a connection for each request": {"env": {"DB_CONN_MAX_AGE": "0"}},
 }
 SOCKET: dict[str, dict[str, Any]] = {"Unix socket to PostgreSQL": {"socket": True}}

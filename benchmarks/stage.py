@@ -38,7 +38,7 @@ class Shape:
     """How gunicorn is started: processes, threads in each, other variables of its environment."""
 
     workers: int = 2
-    threads: int = 4
+    threads: int = 8
     env: Mapping[str, str] = field(default_factory=dict)
     generator: str = "wrk"
     socket: bool = False  # to PostgreSQL by a Unix socket

@@ -118,7 +118,11 @@ def decision_record(
         "operator_id": chosen.operator_id if chosen else None,
         "available_count": available_count,
         "total_weight": total_weight,
-        "candidates": [_facts(one) for one in listed],
+        # Written out: `_facts` fifty times is much of an arrival at a large source.
+        "candidates": [
+            {"operator_id": operator_id, "weight": weight, "load": load, "limit": limit}
+            for operator_id, weight, load, limit, _ in listed
+        ],
         "left_out_count": dict(left_out_count),
         "left_out": [_facts(one) | {"reason": reason.value} for one, reason in left_out],
     }

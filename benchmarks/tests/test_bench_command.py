@@ -80,6 +80,6 @@ def test_measures_all_parts_on_sqlite(tmp_path):
         "| not judged |",
         "| overview, poll unchanged |",
         "| leads, nobody |",
-        "| 4 workers, 2 threads |",
+        "| 4 workers, 4 threads |",
     ):
         assert text in told
