@@ -10,7 +10,7 @@ from distribution import selection
 from distribution.models import OperatorSourceWeight
 from distribution.selection import Candidate, Reason
 from distribution.services import place_sql
-from distribution.services.many_operators import draw_among_many, note_size
+from distribution.services.many_operators import Available, draw_among_many, note_size
 from distribution.services.place_sql import hold_source
 from distribution.services.sources import source_not_found
 from minicrm.databases import is_postgresql
@@ -23,6 +23,8 @@ SYSTEM_RANDOM = SystemRandom()
 NEAR = 3  # free places; that so many go to others between a look and a claim is rare
 # Takes a place with whom was drawn, given the decision record too; their name, or None.
 Take = Callable[[Candidate, dict[str, Any]], str | None]
+# A source's operators by id, or only those who are available, where they are many.
+Seen = list[Candidate] | Available
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +71,20 @@ def claim_operator(
     actor: str,
     last_operator_id: int | None = None,
     rng: Random = SYSTEM_RANDOM,
-    candidates: list[Candidate] | None = None,
+    seen: Seen | None = None,
     take: Take = take_place,
 ) -> Claim:
     """Choose an operator for one contact of a source and take a place with them.
 
     Runs inside the caller's transaction, in which the caller stores the contact: afterwards, or in
-    the statement that takes the place, which `take` sends. `candidates` are those of the source, if
-    the caller has just read them. A reopened contact goes to its last operator if they are
+    the statement that takes the place, which `take` sends. `seen` is what the caller has just read
+    of the source's operators, if anything. A reopened contact goes to its last operator if they are
     available. A claim without an operator means that nobody can take it and it
     waits: then the source's row stays locked until the commit, so that no place can be freed unseen
     between this look and the contact's joining the queue. Raises NotFound for an unknown source.
     """
     choice = Choice(source_id, actor, last_operator_id, rng, take)
-    claim = _claim_among(candidates, choice) if candidates else _try_to_claim(choice)
+    claim = _try_to_claim(choice, seen)
     if claim.operator_id is not None:
         return claim
     is_active = hold_source(source_id)
@@ -92,9 +94,11 @@ def claim_operator(
     return claim
 
 
-def _try_to_claim(choice: Choice) -> Claim:
-    """Read who can take a contact at this moment, and claim one of them."""
-    if claim := _claim_among_many(choice):
+def _try_to_claim(choice: Choice, seen: Seen | None = None) -> Claim:
+    """Claim one of those who can take a contact: of those seen, or as it is at this moment."""
+    if isinstance(seen, list) and seen:
+        return _claim_among(seen, choice)
+    if claim := _claim_among_many(choice, seen if isinstance(seen, Available) else None):
         return claim
     candidates = place_sql.read_candidates(choice.source_id)
     if candidates is None:
@@ -102,11 +106,11 @@ def _try_to_claim(choice: Choice) -> Claim:
     return _claim_among(candidates, choice)
 
 
-def _claim_among_many(choice: Choice) -> Claim | None:
+def _claim_among_many(choice: Choice, seen: Available | None) -> Claim | None:
     """Try the short way for sources with many operators, which mostly is enough."""
     if choice.last_operator_id is not None:
         return None
-    drawn = draw_among_many(choice.source_id, actor=choice.actor, rng=choice.rng)
+    drawn = draw_among_many(choice.source_id, actor=choice.actor, rng=choice.rng, seen=seen)
     return drawn and _claimed(choice, drawn.chosen, drawn.decision)
 
 

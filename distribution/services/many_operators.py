@@ -52,6 +52,13 @@ LISTED = f"{FACTS} {OPERATORS} AND (w.operator_id = %s OR (w.operator_id <= %s A
 LEFT_OUT = f"{FACTS} {OPERATORS} AND NOT ({FREE}) ORDER BY w.operator_id LIMIT {LISTED_CANDIDATES}"
 
 
+class Available(NamedTuple):
+    """How many operators a source has, and those available as `AVAILABLE` tells; one row of it."""
+
+    everybody: int
+    packed: list[int]
+
+
 class Drawn(NamedTuple):
     """Whom the draw has found, and the record of the choice."""
 
@@ -72,14 +79,17 @@ def has_many(source_id: int) -> bool:
     return source_id in _large
 
 
-def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
+def draw_among_many(
+    source_id: int, *, actor: str, rng: Random, seen: Available | None = None
+) -> Drawn | None:
     """Draw one of a source's available operators; None where they are not known to be many.
 
-    None also where nobody is available: then all of them have to be looked at anyhow.
+    None also where nobody is available: then all of them have to be looked at anyhow. `seen` is
+    who is available, if the caller has just read it.
     """
     if not has_many(source_id):
         return None
-    everybody, available = _read_available(source_id)
+    everybody, available = seen or _read_available(source_id)
     note_size(source_id, everybody)
     if not available:
         return None
@@ -107,16 +117,24 @@ def draw_among_many(source_id: int, *, actor: str, rng: Random) -> Drawn | None:
     return Drawn(chosen, decision)
 
 
-def _read_available(source_id: int) -> tuple[int, list[int]]:
-    """Return how many operators an active source has, and those available as `AVAILABLE` tells."""
+def available_query() -> str:
+    """Return `AVAILABLE` as the database understands it."""
     # What SQLite has for making JSON of a column takes half as long again as its list of words.
-    name = "array_agg" if is_postgresql() else "group_concat"
-    with hot_cursor() as cursor:
-        cursor.execute(AVAILABLE.format(list=name), [source_id])
-        everybody, available = cursor.fetchone()
+    return AVAILABLE.format(list="array_agg" if is_postgresql() else "group_concat")
+
+
+def available_in(row: tuple[Any, ...]) -> Available:
+    """Return what a row of it says."""
+    everybody, available = row
     if isinstance(available, list):
-        return everybody, available
-    return everybody, json.loads(f"[{available or ''}]")
+        return Available(everybody, available)
+    return Available(everybody, json.loads(f"[{available or ''}]"))
+
+
+def _read_available(source_id: int) -> Available:
+    with hot_cursor() as cursor:
+        cursor.execute(available_query(), [source_id])
+        return available_in(cursor.fetchone())
 
 
 def _read_facts(source_id: int, operator_id: int, *, until: int) -> dict[int, Candidate]:

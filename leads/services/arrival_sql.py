@@ -18,6 +18,7 @@ from pydantic_core import to_json
 
 from distribution.selection import Candidate
 from distribution.services import place_sql
+from distribution.services.many_operators import Available, available_in, available_query
 from leads.identity import LeadKeys
 from leads.models import IdempotencyRecord, Lead
 from minicrm.databases import is_postgresql
@@ -35,6 +36,12 @@ OF_NEW_LEAD = ("id", "external_id", "email", "phone", "name", "created_at")
 NEW_LEAD_AND_CANDIDATES = """
 WITH lead AS ({new_lead}), candidate AS ({candidates})
 SELECT candidate.*, lead.id FROM candidate LEFT JOIN lead ON TRUE ORDER BY candidate.operator_id
+"""
+
+# For sources with many operators.
+NEW_LEAD_AND_AVAILABLE = """
+WITH lead AS ({new_lead}), available AS ({available})
+SELECT lead.id, available.* FROM available LEFT JOIN lead ON TRUE
 """
 
 # A key that was not supplied is NULL here, which equals nothing.
@@ -127,6 +134,17 @@ def insert_lead_and_look(
     return rows[0][-1] if rows else None, candidates
 
 
+def insert_lead_and_look_at_many(
+    keys: LeadKeys, *, name: str, source_id: int
+) -> tuple[int | None, Available]:
+    """Do the same, and read who is available, for a source with many operators. PostgreSQL only."""
+    statement = _new_lead_and_available(available_query())
+    with hot_cursor() as cursor:
+        cursor.execute(statement, [*_new_lead(keys, name), source_id])
+        lead_id, *available = cursor.fetchone()
+    return lead_id, available_in(tuple(available))
+
+
 def _new_lead(keys: LeadKeys, name: str) -> tuple[Any, ...]:
     return keys.external_id, keys.email, keys.phone, name, timezone.now()
 
@@ -135,6 +153,11 @@ def _new_lead(keys: LeadKeys, name: str) -> tuple[Any, ...]:
 @cache
 def _new_lead_and_candidates(candidates: str) -> str:
     return NEW_LEAD_AND_CANDIDATES.format(new_lead=NEW_LEAD, candidates=candidates)
+
+
+@cache
+def _new_lead_and_available(available: str) -> str:
+    return NEW_LEAD_AND_AVAILABLE.format(new_lead=NEW_LEAD, available=available)
 
 
 def find_lead(keys: LeadKeys, *, name: str) -> Lead | None:

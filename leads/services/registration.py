@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from distribution.selection import Candidate
 from distribution.services import Claim, claim_operator
-from distribution.services.assignment import SYSTEM_RANDOM, is_near_limit, take_place
+from distribution.services.assignment import SYSTEM_RANDOM, Seen, is_near_limit, take_place
 from distribution.services.many_operators import has_many
 from leads.identity import BadKey, LeadKeys, normalise_keys
 from leads.models import Contact
@@ -18,6 +18,7 @@ from leads.services.arrival_sql import (
     NewContact,
     insert_assigned,
     insert_lead_and_look,
+    insert_lead_and_look_at_many,
     insert_waiting,
     insert_with_place,
 )
@@ -85,13 +86,13 @@ def checked_keys(
 def _store(request: ContactRequest, keys: LeadKeys, *, actor: str, rng: Random) -> dict[str, Any]:
     """Write the lead, the place taken, the contact and its assignment; return the receipt."""
     received_at = timezone.now()
-    lead_id, candidates = _lead_and_candidates(keys, request)
+    lead_id, seen = _lead_and_look(keys, request)
     arrival = _Arrival(new_contact(request, lead_id=lead_id, at=received_at))
     claim = claim_operator(
         source_id=request.source_id,
         actor=actor,
         rng=rng,
-        candidates=candidates,
+        seen=seen,
         take=arrival.take,
     )
     if claim.operator_id is None:
@@ -151,14 +152,13 @@ class _Arrival:
         self.contact.assigned_at = timezone.now()
 
 
-def _lead_and_candidates(
-    keys: LeadKeys, request: ContactRequest
-) -> tuple[int, list[Candidate] | None]:
-    """Return the lead's id; and the source's operators, where it costs nothing to ask."""
-    if not is_postgresql() or has_many(request.source_id):
+def _lead_and_look(keys: LeadKeys, request: ContactRequest) -> tuple[int, Seen | None]:
+    """Return the lead's id; and who of the source's operators, where it costs nothing to ask."""
+    if not is_postgresql():
         return identify_lead(keys, name=request.name).lead.pk, None
-    lead_id, candidates = insert_lead_and_look(keys, name=request.name, source_id=request.source_id)
-    return lead_id or identify_known_lead(keys, name=request.name).lead.pk, candidates
+    look = insert_lead_and_look_at_many if has_many(request.source_id) else insert_lead_and_look
+    lead_id, seen = look(keys, name=request.name, source_id=request.source_id)
+    return lead_id or identify_known_lead(keys, name=request.name).lead.pk, seen
 
 
 def receipt_of(contact_id: int, contact: NewContact, claim: Claim) -> dict[str, Any]:
