@@ -118,7 +118,7 @@ def decision_record(
         "operator_id": chosen.operator_id if chosen else None,
         "available_count": available_count,
         "total_weight": total_weight,
-        # Written out: `_facts` fifty times is much of an arrival at a large source.
+        # `_facts`, written out: to call it fifty times is much of an arrival at a large source.
         "candidates": [
             {"operator_id": operator_id, "weight": weight, "load": load, "limit": limit}
             for operator_id, weight, load, limit, _ in listed

@@ -8,6 +8,7 @@ are read. The draw is the same, and so is the record, but that loads in it are o
 import json
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Mapping
 from itertools import accumulate
 from random import Random
 from typing import Any, NamedTuple
@@ -48,7 +49,10 @@ SELECT
 """
 REASONS = (Reason.INACTIVE, Reason.WEIGHT_ZERO, Reason.AT_LIMIT)  # as they are counted there
 FACTS = "SELECT w.operator_id, w.weight, o.current_load, o.max_load, o.is_active"
-LISTED = f"{FACTS} {OPERATORS} AND (w.operator_id = %s OR (w.operator_id <= %s AND {FREE}))"
+# Of operators whose weights are known. {among}: what compares with a list.
+LISTED = """
+SELECT id, current_load, max_load, is_active FROM distribution_operator WHERE id {among}
+"""
 LEFT_OUT = f"{FACTS} {OPERATORS} AND NOT ({FREE}) ORDER BY w.operator_id LIMIT {LISTED_CANDIDATES}"
 
 
@@ -97,19 +101,20 @@ def draw_among_many(
     bounds = list(accumulate([one % SHIFT for one in available]))
     drawn = bisect_right(bounds, rng.randrange(bounds[-1]))
     chosen_id, weight = divmod(available[drawn], SHIFT)
-    first = [one // SHIFT for one in available[:LISTED_CANDIDATES]]
-    others = [pk for pk in first if pk != chosen_id][: LISTED_CANDIDATES - 1]
-    facts = _read_facts(source_id, chosen_id, until=max(others, default=0))
-    chosen = facts.get(chosen_id)
-    if chosen is None or chosen.reason() is not None or chosen.weight != weight:
+    weights = {chosen_id: weight}
+    for one in available[:LISTED_CANDIDATES]:
+        weights.setdefault(one // SHIFT, one % SHIFT)
+    listed = _read_listed(weights)
+    if chosen_id not in listed:
         return None  # changed between the two looks: the record must not say otherwise
+    chosen, *others = listed.values()
     left_out, counts = _read_left_out(source_id) if len(available) < everybody else ([], {})
     decision = selection.decision_record(
         method="weighted_random",
         actor=actor,
         available_count=len(available),
         total_weight=bounds[-1],
-        listed=[chosen, *(facts[pk] for pk in others if pk in facts)],
+        listed=[chosen, *others[: LISTED_CANDIDATES - 1]],
         left_out=left_out,
         left_out_count=counts,
         chosen=chosen,
@@ -137,11 +142,16 @@ def _read_available(source_id: int) -> Available:
         return available_in(cursor.fetchone())
 
 
-def _read_facts(source_id: int, operator_id: int, *, until: int) -> dict[int, Candidate]:
-    """Return, by id, an operator, and those available with ids up to a number."""
+def _read_listed(weights: Mapping[int, int]) -> dict[int, Candidate]:
+    """Return those of some operators who are available now, by id, in the order given."""
+    among = "= ANY(%s::bigint[])" if is_postgresql() else "IN (SELECT value FROM json_each(%s))"
+    ids = ",".join(map(str, weights))
     with hot_cursor() as cursor:
-        cursor.execute(LISTED, [source_id, operator_id, until])
-        return {row[0]: as_candidate(row) for row in cursor.fetchall()}
+        values = [f"{{{ids}}}" if is_postgresql() else f"[{ids}]"]
+        cursor.execute(LISTED.format(among=among), values)
+        facts = {pk: rest for pk, *rest in cursor.fetchall()}
+    found = (as_candidate((pk, weights[pk], *facts[pk])) for pk in weights if pk in facts)
+    return {one.operator_id: one for one in selection.available(list(found))}
 
 
 def _read_left_out(

@@ -93,18 +93,37 @@ def test_an_inactive_source_gives_nobody_anything(source):
     assert (claim.operator_id, claim.decision["source_inactive"]) == (None, True)
 
 
-@pytest.mark.parametrize("changed", [{"load": 5}, {"weight": 3}, {"is_active": False}])
+@pytest.mark.parametrize("changed", [{"current_load": F("max_load")}, {"is_active": False}])
 def test_who_has_changed_between_the_two_looks_is_left_to_the_plain_way(
-    source, monkeypatch, changed
+    source, between_the_looks, changed
 ):
     """Else the record would say that the chosen one could not have had it."""
-    read = many_operators._read_facts
-
-    def read_later(*args, **kwargs):
-        return {pk: one._replace(**changed) for pk, one in read(*args, **kwargs).items()}
-
-    monkeypatch.setattr(many_operators, "_read_facts", read_later)
+    between_the_looks(lambda chosen_id: Operator.objects.update(**changed))
     assert many_operators.draw_among_many(source.pk, actor="test", rng=Random(1)) is None
+
+
+def test_others_who_have_changed_are_not_listed_as_available(source, between_the_looks):
+    between_the_looks(
+        lambda chosen_id: Operator.objects.exclude(pk=chosen_id).update(is_active=False)
+    )
+    drawn = many_operators.draw_among_many(source.pk, actor="test", rng=Random(1))
+    listed = [one["operator_id"] for one in drawn.decision["candidates"]]
+    assert listed == [drawn.chosen.operator_id]
+
+
+@pytest.fixture
+def between_the_looks(monkeypatch):
+    """Return a function that has something done to the chosen one, or others, after the draw."""
+    read = many_operators._read_listed
+
+    def do(change):
+        def read_later(weights):
+            change(next(iter(weights)))
+            return read(weights)
+
+        monkeypatch.setattr(many_operators, "_read_listed", read_later)
+
+    return do
 
 
 def test_a_place_lost_meanwhile_is_drawn_again_the_plain_way(source, monkeypatch):

@@ -102,6 +102,8 @@ class ContactImport:
     def _checked(self, rows: Sequence["_Named | ServiceError"]) -> list[Row | Outcome]:
         """Return those that can be stored as Row, what became of the others before, or why not."""
         known = retried_read(answers_to)([row.once for row in rows if isinstance(row, _Named)])
+        if known:
+            _wait_for_the_disk()
         return [
             # Known rows need no source: theirs may have another name by now.
             (known.get(row.once.key) or self._row(row)) if isinstance(row, _Named) else row
@@ -130,6 +132,15 @@ class ContactImport:
         finally:
             transaction.set_rollback(True)
             self._sources.forget()
+
+
+@retried
+def _wait_for_the_disk() -> None:
+    """Return when what others had committed before is on the disk.
+
+    To read outside of a transaction is to see rows of SQLite's some milliseconds before that, and
+    that another import has just stored a row is told as a fact.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,9 +156,13 @@ def _lead_and_look(keys: LeadKeys, request: ContactRequest) -> tuple[int, Seen |
     """Return the lead's id; and who of the source's operators, where it costs nothing to ask."""
     if not is_postgresql():
         return identify_lead(keys, name=request.name).lead.pk, None
-    look = insert_lead_and_look_at_many if has_many(request.source_id) else insert_lead_and_look
+    is_many = has_many(request.source_id)
+    look = insert_lead_and_look_at_many if is_many else insert_lead_and_look
     lead_id, seen = look(keys, name=request.name, source_id=request.source_id)
-    return lead_id or identify_known_lead(keys, name=request.name).lead.pk, seen
+    if lead_id is None:
+        lead_id = identify_known_lead(keys, name=request.name).lead.pk
+        seen = None if is_many else seen  # counted before a wait, and the rest of them after it
+    return lead_id, seen
 
 
 def receipt_of(contact_id: int, contact: NewContact, claim: Claim) -> dict[str, Any]:

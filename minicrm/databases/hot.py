@@ -39,7 +39,10 @@ class HasHotCursors:
     """A connection with cursors that go past Django's, which takes thirty calls for a statement."""
 
     def hot_cursor(self, *, prepares: bool) -> Any:
-        """Return a cursor for statements with `%s` for each value; `%%` is not read as `%`."""
+        """Return a cursor for statements with `%s` for each value; `%%` is not read as `%`.
+
+        It is for a statement or two: whether the transaction is broken is looked at here alone.
+        """
         if not self.in_atomic_block:  # there, to begin was to look
             self.close_if_health_check_failed()
             self.ensure_connection()

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,21 @@ class TestQueue:
         assert not got.wait(0.1)
         turn.end()
         assert got.wait(20)
+
+    def test_who_has_just_written_lets_another_process_that_waits_go_first(self, path, monkeypatch):
+        monkeypatch.setattr(queue, "NAP", 0.1)  # ours: theirs looks three hundred times meanwhile
+        line = Queue(path)
+        turn = line.wait(1)
+        command = [sys.executable, "-c", HOLDER, path]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, cwd=ROOT, **pipes) as other:
+            give_up_at = time.monotonic() + 20
+            while not line._somebody_waits() and time.monotonic() < give_up_at:
+                time.sleep(0.001)
+            turn.end()
+            assert line.wait(0.5) is None
+            other.stdin.close()
+        assert line.wait(1) is not None
 
     def test_patience_with_another_process_has_an_end_too(self, path):
         ours, theirs = Queue(path), Queue(path)

@@ -12,7 +12,7 @@ from django.db.backends.sqlite3 import base
 
 from minicrm.databases.hot import HasHotCursors
 from minicrm.databases.sqlite3.calls import HotCursor
-from minicrm.databases.sqlite3.log import log_of, sync_log
+from minicrm.databases.sqlite3.log import Log, log_of
 from minicrm.databases.sqlite3.queue import Turn, queue_of
 
 
@@ -23,21 +23,22 @@ class DatabaseWrapper(HasHotCursors, base.DatabaseWrapper):
     while whoever comes by at the right moment is served first: with eight at work, one in a
     hundred waited twenty times as long as most.
 
-    Whoever commits writes to the log, lets the next one go on, and waits for the disk then: nobody
-    is told that something is stored before it is. What runs outside of a transaction is SQLite's
-    own matter, with the `synchronous` of the settings.
+    Whoever commits writes to the log, lets the next one go on, and waits for the disk then, before
+    anybody is told that it is stored. Who reads outside of a transaction may see it that much
+    earlier. A statement outside of one waits for the disk by itself (`synchronous=FULL`).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._turn: Turn | None = None
-        self._log: str | None = None
+        self._log: Log | None = None
         self._waits_itself = True
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect, and look for the file's write-ahead log."""
         connection = super().get_new_connection(conn_params)
-        self._log, self._waits_itself = log_of(connection), True
+        path = log_of(connection)
+        self._log, self._waits_itself = Log(path) if path else None, True
         return connection
 
     def _start_transaction_under_autocommit(self) -> None:
@@ -66,12 +67,15 @@ class DatabaseWrapper(HasHotCursors, base.DatabaseWrapper):
         return turn
 
     def _commit(self) -> None:
-        super()._commit()
-        self._end_turn()
-        if self._log and self.connection is not None:
-            with self.wrap_database_errors:
-                sync_log(self.connection, self._log)
-        self._let_wait(itself=True)
+        try:
+            super()._commit()
+            self._end_turn()
+            # Also where nothing was written: what was read may be told, as an earlier answer is.
+            if self._log and not self._waits_itself:
+                with self.wrap_database_errors:
+                    self._log.sync(self.connection)
+        finally:
+            self._let_wait(itself=True)
 
     def _rollback(self) -> None:
         try:
@@ -84,8 +88,10 @@ class DatabaseWrapper(HasHotCursors, base.DatabaseWrapper):
         try:
             super()._close()
         finally:
-            self._log = None
             self._end_turn()
+            if self._log:
+                self._log.close()
+                self._log = None
 
     def _new_hot_cursor(self, *, prepares: bool) -> HotCursor:
         return HotCursor(self.connection, self.wrap_database_errors)
@@ -97,7 +103,7 @@ class DatabaseWrapper(HasHotCursors, base.DatabaseWrapper):
 
     def _let_wait(self, *, itself: bool) -> None:
         """Have SQLite wait for the disk itself when it commits, or leave that to us."""
-        if self._log and itself != self._waits_itself:
+        if self._log and itself != self._waits_itself and (itself or self._log.hold()):
             with contextlib.suppress(sqlite3.Error):  # of a broken file, what comes next tells
                 self.connection.execute(f"PRAGMA synchronous={'FULL' if itself else 'NORMAL'}")
                 self._waits_itself = itself
