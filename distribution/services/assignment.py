@@ -79,9 +79,9 @@ def claim_operator(
     Runs inside the caller's transaction, in which the caller stores the contact: afterwards, or in
     the statement that takes the place, which `take` sends. `seen` is what the caller has just read
     of the source's operators, if anything. A reopened contact goes to its last operator if they are
-    available. A claim without an operator means that nobody can take it and it
-    waits: then the source's row stays locked until the commit, so that no place can be freed unseen
-    between this look and the contact's joining the queue. Raises NotFound for an unknown source.
+    available. A claim without an operator means that nobody can take it and it waits: then the
+    source's row stays locked until the commit, so that no place can be freed unseen between this
+    look and the contact's joining the queue. Raises NotFound for an unknown source.
     """
     choice = Choice(source_id, actor, last_operator_id, rng, take)
     claim = _try_to_claim(choice, seen)
