@@ -187,7 +187,7 @@ def test_without_retries_of_the_authentication_it_fails(scene, monkeypatch):
 
 
 def test_with_a_commit_in_between_it_fails(scene, monkeypatch):
-    identify = registration._lead_and_candidates
+    identify = registration._lead_and_look
 
     def identify_and_commit(*args):
         found = identify(*args)
@@ -195,7 +195,7 @@ def test_with_a_commit_in_between_it_fails(scene, monkeypatch):
         connection._start_transaction_under_autocommit()
         return found
 
-    monkeypatch.setattr(registration, "_lead_and_candidates", identify_and_commit)
+    monkeypatch.setattr(registration, "_lead_and_look", identify_and_commit)
     each_fails("half stored", ARRIVAL, scene, gone=True, stored=False)
 
 
