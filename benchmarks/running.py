@@ -19,6 +19,7 @@ from benchmarks.world import Plan, as_job
 from tools.stress.servers import Gunicorn, environment, running_gunicorn
 from tools.with_postgres import NAME, Server, running_postgres
 
+AS_DEPLOYED = ("shared_buffers=256MB",)  # compose.yaml
 NO_BRAKES = {"API_RATE_LIMIT": "off", "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
 
 
@@ -31,7 +32,9 @@ def running_stages(database: str, plans: Sequence[Plan], shape: Shape) -> Iterat
     """
     with contextlib.ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="minicrm-bench-"))
-        postgres = stack.enter_context(running_postgres()) if database == "postgresql" else None
+        postgres = None
+        if database == "postgresql":
+            postgres = stack.enter_context(running_postgres(settings=AS_DEPLOYED))
         _as_superuser(postgres, "ALTER SYSTEM SET log_lock_waits = on", "SELECT pg_reload_conf()")
         stages = []
         for number, plan in enumerate(plans):

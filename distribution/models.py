@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from distribution.fields import RenewedByTriggers
 from minicrm.validators import validate_line
 
 MAX_WEIGHT = 10_000
@@ -33,6 +34,8 @@ class Operator(models.Model):
     `current_load` counts the operator's assigned contacts. It is changed only together with a
     contact, by `distribution.services`. It may exceed `max_load` after the limit was lowered:
     nothing is taken away then, and nothing is added.
+
+    `is_free` is the database's own word, for queries: an object in memory may tell an older one.
     """
 
     name = models.CharField(_("name"), max_length=NAME_LENGTH, validators=[validate_line])
@@ -49,6 +52,12 @@ class Operator(models.Model):
         _("load"), default=0, editable=False, help_text=_("Open contacts at this moment.")
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    # Changes seldom, unlike the load: so an index over it costs an arrival nothing.
+    is_free = models.GeneratedField(
+        expression=Q(is_active=True, current_load__lt=F("max_load")),  # type: ignore[arg-type]
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
 
     objects = OperatorQuerySet.as_manager()
 
@@ -56,6 +65,10 @@ class Operator(models.Model):
         verbose_name = _("operator")
         verbose_name_plural = _("operators")
         ordering = ["id"]
+        indexes = [
+            # Who cannot take a contact, among thousands who can.
+            models.Index(fields=["id"], condition=Q(is_free=False), name="operator_not_free"),
+        ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="operator_name_not_blank"),
             models.CheckConstraint(
@@ -90,6 +103,8 @@ class Source(models.Model):
         related_name="sources",
         verbose_name=_("operators"),
     )
+    # Which set of weights it has: a new number with each change, whoever makes it.
+    weights_version = RenewedByTriggers(db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("source")

@@ -31,6 +31,11 @@ APPS = frozenset({"minicrm", "distribution", "leads"})
 # The last migrations of the last release: set anew with each. Before the first one, those are left
 # out that created the tables and shaped them while there was no data anywhere to be locked.
 RELEASED = {"distribution": "0004_lead_events", "leads": "0006_merged_leads"}
+# What squawk warns of and may be, by migration and rule.
+ACCEPTED = {
+    # Writes the table of operators anew: with 10,000 of them, tens of milliseconds.
+    ("distribution.0006_operator_is_free", "adding-field-with-default"),
+}
 
 COLUMNS = """
 SELECT column_name, is_nullable = 'YES' OR column_default IS NOT NULL OR is_identity = 'YES'
@@ -109,6 +114,8 @@ def _squawk(folder: Path, *, atomic: bool) -> Iterator[str]:
         raise RuntimeError(f"squawk failed: {done.stderr or done.stdout}") from None
     for fault in found:
         name = Path(fault["file"]).stem
+        if (name, fault["rule_name"]) in ACCEPTED:
+            continue
         if fault["rule_name"] == "ban-drop-constraint" and _adds_again(Path(fault["file"])):
             continue
         yield f"{name}: {fault['rule_name']}: {fault['message']} {fault['help'] or ''}".rstrip()

@@ -50,6 +50,7 @@ class Server:
     run_dir: Path  # Unix socket and log; only the server's account can enter
     port: int
     fast: bool = False
+    settings: tuple[str, ...] = ()  # such as "work_mem=8MB"
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
 
@@ -64,6 +65,7 @@ class Server:
         settings = ["listen_addresses=127.0.0.1", f"port={self.port}", "max_connections=200"]
         settings.append(f"unix_socket_directories={self.run_dir}")
         settings += [f"{name}=off" for name in NOT_DURABLE if self.fast]
+        settings += self.settings
         log = self.run_dir / "server.log"
         with log.open("ab") as output, _signals_held():
             # A process group of its own: Ctrl-C must reach the command, not the database under it.
@@ -108,7 +110,11 @@ class Server:
 
 @contextlib.contextmanager
 def running_postgres(
-    data: Path | None = None, *, fast: bool = False, port: int | None = None
+    data: Path | None = None,
+    *,
+    fast: bool = False,
+    port: int | None = None,
+    settings: tuple[str, ...] = (),
 ) -> Iterator[Server]:
     """Start a server on 127.0.0.1 with an empty (or kept) database and stop it at the end.
 
@@ -120,7 +126,7 @@ def running_postgres(
         _give_to_server(run_dir)
         home = data.absolute() if data else run_dir
         bin_dir = _reachable(find_binaries(), run_dir)
-        server = Server(bin_dir, home / "data", run_dir, port or _free_port(), fast)
+        server = Server(bin_dir, home / "data", run_dir, port or _free_port(), fast, settings)
         password = _create_cluster(server, keep=data is not None)
         login = f"{NAME}:{password}" if password else NAME
         server.url = f"postgres://{login}@127.0.0.1:{server.port}/{NAME}"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks import floor, server_logs, stage
-from benchmarks.running import NO_BRAKES, by_socket
+from benchmarks.running import AS_DEPLOYED, NO_BRAKES, by_socket
 from benchmarks.stage import Books, Shape, Stage, WorldError
 from benchmarks.watched_sqlite import LOCKED
 from tools.stress.servers import ROOT, environment
@@ -146,3 +146,10 @@ def test_a_database_is_reached_by_its_socket(tmp_path):
     parsed = dj_database_url.parse(by_socket("postgres://minicrm@127.0.0.1:5433/minicrm_0", server))
     assert (parsed["HOST"], parsed["PORT"]) == (str(tmp_path / "run"), 5433)
     assert (parsed["USER"], parsed["NAME"]) == ("minicrm", "minicrm_0")
+
+
+def test_postgresql_is_set_as_where_it_is_deployed():
+    lines = (ROOT / "compose.yaml").read_text().splitlines()
+    command = next(line for line in lines if "shared_buffers" in line)
+    for setting in AS_DEPLOYED:
+        assert setting in command

@@ -10,7 +10,7 @@ from distribution import selection
 from distribution.models import OperatorSourceWeight
 from distribution.selection import Candidate, Reason
 from distribution.services import place_sql
-from distribution.services.many_operators import Available, draw_among_many, note_size
+from distribution.services.many_operators import Look, draw_among_many, note_size
 from distribution.services.place_sql import hold_source
 from distribution.services.sources import source_not_found
 from minicrm.databases import is_postgresql
@@ -23,8 +23,8 @@ SYSTEM_RANDOM = SystemRandom()
 NEAR = 3  # free places; that so many go to others between a look and a claim is rare
 # Takes a place with whom was drawn, given the decision record too; their name, or None.
 Take = Callable[[Candidate, dict[str, Any]], str | None]
-# A source's operators by id, or only those who are available, where they are many.
-Seen = list[Candidate] | Available
+# A source's operators by id, or what is needed to find one of many.
+Seen = list[Candidate] | Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _try_to_claim(choice: Choice, seen: Seen | None = None) -> Claim:
     """Claim one of those who can take a contact: of those seen, or as it is at this moment."""
     if isinstance(seen, list) and seen:
         return _claim_among(seen, choice)
-    if claim := _claim_among_many(choice, seen if isinstance(seen, Available) else None):
+    if claim := _claim_among_many(choice, seen if isinstance(seen, Look) else None):
         return claim
     candidates = place_sql.read_candidates(choice.source_id)
     if candidates is None:
@@ -106,7 +106,7 @@ def _try_to_claim(choice: Choice, seen: Seen | None = None) -> Claim:
     return _claim_among(candidates, choice)
 
 
-def _claim_among_many(choice: Choice, seen: Available | None) -> Claim | None:
+def _claim_among_many(choice: Choice, seen: Look | None) -> Claim | None:
     """Try the short way for sources with many operators, which mostly is enough."""
     if choice.last_operator_id is not None:
         return None

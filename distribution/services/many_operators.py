@@ -1,15 +1,18 @@
 """The choice at a source that hundreds of operators work for.
 
-To read a row for each of them costs more than all else that an arrival does. Here the database
-tells in one row who is available, and what they weigh; only those whom the decision record lists
-are read. The draw is the same, and so is the record, but that loads in it are of a moment later.
+To read a row for each of them costs more than all else that an arrival does. Their weights seldom
+change: so they are kept in the process, with the number that the database gives to this set of them
+(`Source.weights_version`). An arrival asks for that number and for who is not free, and reads only
+those whom the decision record lists. The draw is the same, and so is the record, but that loads in
+it are of a moment later.
 """
 
 import json
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping
-from itertools import accumulate
+from collections.abc import Sequence
+from itertools import accumulate, islice
 from random import Random
 from typing import Any, NamedTuple
 
@@ -20,47 +23,63 @@ from minicrm.databases import is_postgresql
 from minicrm.hot_cursor import hot_cursor
 
 MANY = 100
-# Which sources had many the last time. That is for speed alone, so it may be old.
-_large: set[int] = set()
 
-FREE = "o.is_active AND w.weight > 0 AND o.current_load < o.max_load"
-OPERATORS = """
-FROM distribution_operatorsourceweight AS w
-JOIN distribution_operator AS o ON o.id = w.operator_id
-JOIN distribution_source AS s ON s.id = w.source_id AND s.is_active
-WHERE w.source_id = %s
+# Which weights an active source has, and who of its operators is not free: an index has these, so
+# it costs nothing that all others are. {list}: what makes a list of a column.
+LOOK = """
+SELECT s.weights_version, (
+    SELECT {list}(o.id)
+    FROM distribution_operator AS o CROSS JOIN distribution_operatorsourceweight AS w
+    WHERE NOT o.is_free AND w.operator_id = o.id AND w.source_id = s.id
+)
+FROM distribution_source AS s WHERE s.id = %s AND s.is_active
 """
-# How many operators an active source has, and who of them is available with what weight. These come
-# in one number each: a thousand pairs would take longer to read than to find. {list}: what makes a
-# list of a column.
-SHIFT = 16_384  # the first power of two above the largest weight; it leaves ids up to 2**49
-AVAILABLE = f"""
-SELECT count(*), {{list}}(w.operator_id * {SHIFT} + w.weight) FILTER (WHERE {FREE})
-FROM distribution_operatorsourceweight AS w
-JOIN distribution_operator AS o ON o.id = w.operator_id
-WHERE w.source_id = (SELECT id FROM distribution_source WHERE id = %s AND is_active)
-"""  # noqa: S608 - what is put together here is written above
-COUNTS = f"""
+WEIGHTS = """
+SELECT s.weights_version, w.operator_id, w.weight
+FROM distribution_source AS s JOIN distribution_operatorsourceweight AS w ON w.source_id = s.id
+WHERE s.id = %s ORDER BY w.operator_id
+"""
+COUNTS = """
 SELECT
     count(*) FILTER (WHERE NOT o.is_active),
     count(*) FILTER (WHERE o.is_active AND w.weight = 0),
     count(*) FILTER (WHERE o.is_active AND w.weight > 0 AND o.current_load >= o.max_load)
-{OPERATORS}
+FROM distribution_operatorsourceweight AS w
+JOIN distribution_operator AS o ON o.id = w.operator_id
+WHERE w.source_id = %s
 """
 REASONS = (Reason.INACTIVE, Reason.WEIGHT_ZERO, Reason.AT_LIMIT)  # as they are counted there
-FACTS = "SELECT w.operator_id, w.weight, o.current_load, o.max_load, o.is_active"
 # Of operators whose weights are known. {among}: what compares with a list.
 LISTED = """
 SELECT id, current_load, max_load, is_active FROM distribution_operator WHERE id {among}
 """
-LEFT_OUT = f"{FACTS} {OPERATORS} AND NOT ({FREE}) ORDER BY w.operator_id LIMIT {LISTED_CANDIDATES}"
 
 
-class Available(NamedTuple):
-    """How many operators a source has, and those available as `AVAILABLE` tells; one row of it."""
+class Look(NamedTuple):
+    """Which weights a source had at one moment, by their number, and who was not free, by id."""
 
-    everybody: int
-    packed: list[int]
+    version: int
+    not_free: list[int]
+
+
+class Weights(NamedTuple):
+    """A source's operators by id, and the sums of their weights up to each: 16 bytes for each.
+
+    `zeros` are the places of those in the list whose weight is 0.
+    """
+
+    version: int
+    operator_ids: "array[int]"
+    bounds: "array[int]"
+    zeros: list[int]
+
+    def below(self, place: int) -> int:
+        """Return the sum of the weights before a place of the list."""
+        return self.bounds[place - 1] if place else 0
+
+    def weight(self, place: int) -> int:
+        """Return the weight of who is at a place of the list."""
+        return self.bounds[place] - self.below(place)
 
 
 class Drawn(NamedTuple):
@@ -70,12 +89,16 @@ class Drawn(NamedTuple):
     decision: dict[str, Any]
 
 
+# Sources that had many the last time, with their weights once these have been read.
+_large: dict[int, Weights | None] = {}
+
+
 def note_size(source_id: int, operators: int) -> None:
     """Remember whether a source has many operators."""
     if operators > MANY:
-        _large.add(source_id)
+        _large.setdefault(source_id, None)
     else:
-        _large.discard(source_id)
+        _large.pop(source_id, None)
 
 
 def has_many(source_id: int) -> bool:
@@ -84,89 +107,139 @@ def has_many(source_id: int) -> bool:
 
 
 def draw_among_many(
-    source_id: int, *, actor: str, rng: Random, seen: Available | None = None
+    source_id: int, *, actor: str, rng: Random, seen: Look | None = None
 ) -> Drawn | None:
     """Draw one of a source's available operators; None where they are not known to be many.
 
     None also where nobody is available: then all of them have to be looked at anyhow. `seen` is
-    who is available, if the caller has just read it.
+    what the caller has just read, if anything.
     """
     if not has_many(source_id):
         return None
-    everybody, available = seen or _read_available(source_id)
-    note_size(source_id, everybody)
-    if not available:
+    look = seen or _read_look(source_id)
+    weights = look and _weights(source_id, look.version)
+    if not look or not weights:
         return None
-    available.sort()  # by id, as those are whom `selection.pick` draws from
-    bounds = list(accumulate([one % SHIFT for one in available]))
-    drawn = bisect_right(bounds, rng.randrange(bounds[-1]))
-    chosen_id, weight = divmod(available[drawn], SHIFT)
-    weights = {chosen_id: weight}
-    for one in available[:LISTED_CANDIDATES]:
-        weights.setdefault(one // SHIFT, one % SHIFT)
-    listed = _read_listed(weights)
-    if chosen_id not in listed:
+    left_out = _left_out(weights, look.not_free)
+    total = weights.bounds[-1] - sum([weights.weight(place) for place in left_out])
+    if not total:
+        return None
+    drawn = _drawn(weights, left_out, rng.randrange(total))
+    rest = {drawn, *left_out}
+    others = (place for place in range(len(weights.operator_ids)) if place not in rest)
+    could = [drawn, *islice(others, LISTED_CANDIDATES - 1)]
+    could_not = left_out[:LISTED_CANDIDATES]
+    now = _read(weights, could + could_not)
+    chosen = now.get(drawn)
+    if chosen is None or chosen.reason():
         return None  # changed between the two looks: the record must not say otherwise
-    chosen, *others = listed.values()
-    left_out, counts = _read_left_out(source_id) if len(available) < everybody else ([], {})
+    told = [
+        (now[place], now[place].reason() or Reason.FREED_MEANWHILE)
+        for place in could_not
+        if place in now
+    ]
     decision = selection.decision_record(
         method="weighted_random",
         actor=actor,
-        available_count=len(available),
-        total_weight=bounds[-1],
-        listed=[chosen, *others[: LISTED_CANDIDATES - 1]],
-        left_out=left_out,
-        left_out_count=counts,
+        available_count=len(weights.operator_ids) - len(left_out),
+        total_weight=total,
+        listed=selection.available([now[place] for place in could if place in now]),
+        left_out=told,
+        left_out_count=_counted(source_id, told, len(left_out)),
         chosen=chosen,
     )
     return Drawn(chosen, decision)
 
 
-def available_query() -> str:
-    """Return `AVAILABLE` as the database understands it."""
-    # What SQLite has for making JSON of a column takes half as long again as its list of words.
-    return AVAILABLE.format(list="array_agg" if is_postgresql() else "group_concat")
+def _left_out(weights: Weights, not_free: Sequence[int]) -> list[int]:
+    """Return the places of those who cannot take a contact, in order."""
+    if not not_free:
+        return weights.zeros
+    places = {bisect_left(weights.operator_ids, operator_id) for operator_id in not_free}
+    return sorted(places.union(weights.zeros))
 
 
-def available_in(row: tuple[Any, ...]) -> Available:
-    """Return what a row of it says."""
-    everybody, available = row
-    if isinstance(available, list):
-        return Available(everybody, available)
-    return Available(everybody, json.loads(f"[{available or ''}]"))
+def _drawn(weights: Weights, left_out: Sequence[int], number: int) -> int:
+    """Return the place whose share a number falls into, as if those left out were not there.
+
+    That is whom `selection.pick` finds: the number is moved on by each weight left out before it.
+    """
+    for place in left_out:
+        if number < weights.below(place):
+            break
+        number += weights.weight(place)
+    return bisect_right(weights.bounds, number)
 
 
-def _read_available(source_id: int) -> Available:
+def look_query() -> str:
+    """Return `LOOK` as the database understands it."""
+    return LOOK.format(list="array_agg" if is_postgresql() else "group_concat")
+
+
+def look_in(row: Sequence[Any] | None) -> Look | None:
+    """Return what its row says; None where there is none: the source is off, or not there."""
+    if row is None or row[0] is None:
+        return None
+    version, not_free = row
+    if not isinstance(not_free, list):
+        not_free = json.loads(f"[{not_free or ''}]")
+    return Look(version, not_free)
+
+
+def _read_look(source_id: int) -> Look | None:
     with hot_cursor() as cursor:
-        cursor.execute(available_query(), [source_id])
-        return available_in(cursor.fetchone())
+        cursor.execute(look_query(), [source_id])
+        return look_in(cursor.fetchone())
 
 
-def _read_listed(weights: Mapping[int, int]) -> dict[int, Candidate]:
-    """Return those of some operators who are available now, by id, in the order given."""
+def _weights(source_id: int, version: int) -> Weights | None:
+    """Return a source's weights, if they are still those of that number, and many."""
+    weights = _large.get(source_id)
+    if weights is None or weights.version != version:
+        weights = _read_weights(source_id)
+        note_size(source_id, len(weights.operator_ids))
+        if has_many(source_id):
+            _large[source_id] = weights
+    return weights if weights.version == version and has_many(source_id) else None
+
+
+def _read_weights(source_id: int) -> Weights:
+    with hot_cursor() as cursor:
+        cursor.execute(WEIGHTS, [source_id])
+        rows = cursor.fetchall()
+    return Weights(
+        rows[0][0] if rows else 0,
+        array("q", [operator_id for _, operator_id, _ in rows]),
+        array("q", accumulate([weight for *_, weight in rows])),
+        [place for place, (*_, weight) in enumerate(rows) if not weight],
+    )
+
+
+def _read(weights: Weights, places: Sequence[int]) -> dict[int, Candidate]:
+    """Return the operators at some places as they are now, by place; those still there."""
     among = "= ANY(%s::bigint[])" if is_postgresql() else "IN (SELECT value FROM json_each(%s))"
-    ids = ",".join(map(str, weights))
+    place_of = {weights.operator_ids[place]: place for place in places}
+    ids = ",".join(map(str, place_of))
     with hot_cursor() as cursor:
         values = [f"{{{ids}}}" if is_postgresql() else f"[{ids}]"]
         cursor.execute(LISTED.format(among=among), values)
-        facts = {pk: rest for pk, *rest in cursor.fetchall()}
-    found = (as_candidate((pk, weights[pk], *facts[pk])) for pk in weights if pk in facts)
-    return {one.operator_id: one for one in selection.available(list(found))}
+        rows = cursor.fetchall()
+    return {
+        (place := place_of[pk]): as_candidate((pk, weights.weight(place), *facts))
+        for pk, *facts in rows
+    }
 
 
-def _read_left_out(
-    source_id: int,
-) -> tuple[list[tuple[Candidate, Reason]], dict[str, int]]:
-    """Return those who are not available, as many as a record lists, and how many for which reason.
+def _counted(
+    source_id: int, listed: Sequence[tuple[Candidate, Reason]], left_out: int
+) -> dict[str, int]:
+    """Return how many were left out for which reason.
 
-    To count them takes as long as to find those who are available: only where not all are listed.
+    To count those who are not listed takes as long as to look at all: only where there are some.
     """
+    if left_out <= LISTED_CANDIDATES:
+        return dict(Counter(reason.value for _, reason in listed))
     with hot_cursor() as cursor:
-        cursor.execute(LEFT_OUT, [source_id])
-        rows = map(as_candidate, cursor.fetchall())
-        left_out = [(one, reason) for one in rows if (reason := one.reason()) is not None]
-        if len(left_out) < LISTED_CANDIDATES:
-            return left_out, dict(Counter(reason.value for _, reason in left_out))
         cursor.execute(COUNTS, [source_id])
         counts = zip(REASONS, cursor.fetchone(), strict=True)
-    return left_out, {reason.value: count for reason, count in counts if count}
+    return {reason.value: count for reason, count in counts if count}

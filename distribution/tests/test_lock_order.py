@@ -7,7 +7,8 @@ import pytest
 from django.db import connection, transaction
 
 from distribution.models import Operator
-from distribution.services import claim_operator
+from distribution.services import claim_operator, delete_operator
+from distribution.services.locks import lock_source
 from distribution.tests.concurrency import run_together
 from distribution.tests.factories import WeightFactory
 
@@ -57,3 +58,25 @@ def test_a_vain_try_for_the_last_place_does_not_keep_the_operators_row_locked():
     assert won.operator_id == operator.pk == weight.operator_id
     assert lost.operator_id is None
     assert operator.current_load == 1
+
+
+def test_who_deletes_an_operator_waits_for_the_sources_before_holding_the_operator():
+    """Their weights go too, which changes the sources; who holds one may want the operator."""
+    weight = WeightFactory(weight=0)
+    has_the_source = threading.Event()
+    outcomes = []
+
+    def hold_the_source():
+        with transaction.atomic():
+            lock_source(weight.source_id)
+            has_the_source.set()
+            wait_until_somebody_is_blocked()
+            outcomes.append(Operator.objects.select_for_update(nowait=True).get())
+
+    def delete():
+        has_the_source.wait(SECONDS)
+        delete_operator(weight.operator_id, actor="test")
+
+    assert run_together([hold_the_source, delete]) == [None, None]
+    assert outcomes == [weight.operator]
+    assert not Operator.objects.exists()

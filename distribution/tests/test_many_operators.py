@@ -1,14 +1,23 @@
 """The short way for sources with many operators chooses and records as the plain one does."""
 
+import re
+from array import array
+from itertools import accumulate
 from random import Random
+from unittest.mock import Mock
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from hypothesis import given
+from hypothesis import strategies as st
 
 from distribution import selection
-from distribution.models import MAX_WEIGHT, Operator, OperatorSourceWeight
+from distribution.models import Operator, OperatorSourceWeight
+from distribution.selection import Candidate
 from distribution.services import assignment, claim_operator, many_operators
 from distribution.services.assignment import candidates_of
+from distribution.services.many_operators import Weights
 from distribution.tests.factories import SourceFactory
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +41,7 @@ def source(monkeypatch):
         OperatorSourceWeight(source=source, operator=operator, weight=rng.choice([0, 1, 7, 10_000]))
         for operator in reversed(operators)  # so that the order of the rows is no help
     )
-    monkeypatch.setattr(many_operators, "_large", {source.pk})
+    monkeypatch.setattr(many_operators, "_large", {source.pk: None})
     return source
 
 
@@ -68,14 +77,14 @@ def test_reads_no_row_for_each_operator(source, django_assert_num_queries, monke
 
 
 def test_a_source_is_known_by_what_was_read_last(source, monkeypatch):
-    monkeypatch.setattr(many_operators, "_large", set())
+    monkeypatch.setattr(many_operators, "_large", {})
     claim_operator(source_id=source.pk, actor="test")
-    assert many_operators._large == {source.pk}
+    assert set(many_operators._large) == {source.pk}
     OperatorSourceWeight.objects.filter(
         pk__in=list(OperatorSourceWeight.objects.values_list("pk", flat=True)[30:])
     ).delete()
     claim_operator(source_id=source.pk, actor="test")
-    assert many_operators._large == set()
+    assert many_operators._large == {}
 
 
 def test_nobody_available_is_looked_at_the_plain_way(source):
@@ -114,14 +123,14 @@ def test_others_who_have_changed_are_not_listed_as_available(source, between_the
 @pytest.fixture
 def between_the_looks(monkeypatch):
     """Return a function that has something done to the chosen one, or others, after the draw."""
-    read = many_operators._read_listed
+    read = many_operators._read
 
     def do(change):
-        def read_later(weights):
-            change(next(iter(weights)))
-            return read(weights)
+        def read_later(weights, places):
+            change(weights.operator_ids[places[0]])
+            return read(weights, places)
 
-        monkeypatch.setattr(many_operators, "_read_listed", read_later)
+        monkeypatch.setattr(many_operators, "_read", read_later)
 
     return do
 
@@ -141,5 +150,39 @@ def test_a_place_lost_meanwhile_is_drawn_again_the_plain_way(source, monkeypatch
     assert Operator.objects.get(pk=taken[0]).current_load == 5
 
 
-def test_a_weight_fits_in_beside_its_operator():
-    assert MAX_WEIGHT < many_operators.SHIFT
+def test_who_became_free_too_late_is_told_so(source, between_the_looks):
+    between_the_looks(lambda chosen_id: Operator.objects.update(is_active=True, current_load=0))
+    OperatorSourceWeight.objects.update(weight=7)
+    left_out = Operator.objects.filter(is_free=False).count()
+    drawn = many_operators.draw_among_many(source.pk, actor="test", rng=Random(1))
+    assert drawn.decision["available_count"] == 400 - left_out
+    assert {one["reason"] for one in drawn.decision["left_out"]} == {"freed_meanwhile"}
+
+
+@given(
+    weights=st.lists(st.integers(0, 5), min_size=1, max_size=8),
+    busy=st.sets(st.integers(0, 7)),
+)
+def test_each_number_is_whom_the_plain_draw_finds(weights, busy):
+    """Every number that can be drawn, so the shares are the same too."""
+    everybody = [Candidate(n, weight, 1, 1 if n in busy else 2) for n, weight in enumerate(weights)]
+    zeros = [n for n, weight in enumerate(weights) if not weight]
+    table = Weights(1, array("q", range(len(weights))), array("q", accumulate(weights)), zeros)
+    left_out = many_operators._left_out(table, [n for n in busy if n < len(weights)])
+    available = selection.available(everybody)
+    assert left_out == [n for n, one in enumerate(everybody) if one not in available]
+    for number in range(sum(one.weight for one in available)):
+        plain = selection.pick(available, Mock(randrange=Mock(return_value=number)))
+        assert many_operators._drawn(table, left_out, number) == plain.operator_id
+
+
+def test_finds_who_is_not_free_by_an_index(source):
+    """However many are free, at this source and elsewhere."""
+    Operator.objects.update(is_active=True, current_load=0)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        plan = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+        cursor.execute(f"{plan} {many_operators.look_query()}", [source.pk])
+        steps = "\n".join(str(row) for row in cursor.fetchall())
+    assert "operator_not_free" in steps, steps
+    assert not re.search(r"Seq Scan on distribution_operator|SCAN o\b(?! USING)", steps), steps

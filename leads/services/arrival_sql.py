@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from distribution.selection import Candidate
 from distribution.services import place_sql
-from distribution.services.many_operators import Available, available_in, available_query
+from distribution.services.many_operators import Look, look_in, look_query
 from leads.identity import LeadKeys
 from leads.models import IdempotencyRecord, Lead
 from minicrm.databases import is_postgresql
@@ -39,9 +39,10 @@ SELECT candidate.*, lead.id FROM candidate LEFT JOIN lead ON TRUE ORDER BY candi
 """
 
 # For sources with many operators.
-NEW_LEAD_AND_AVAILABLE = """
-WITH lead AS ({new_lead}), available AS ({available})
-SELECT lead.id, available.* FROM available LEFT JOIN lead ON TRUE
+NEW_LEAD_AND_LOOK = """
+WITH lead AS ({new_lead}), look AS ({look})
+SELECT lead.id, look.*
+FROM (VALUES (TRUE)) AS always LEFT JOIN look ON TRUE LEFT JOIN lead ON TRUE
 """
 
 # A key that was not supplied is NULL here, which equals nothing.
@@ -136,13 +137,13 @@ def insert_lead_and_look(
 
 def insert_lead_and_look_at_many(
     keys: LeadKeys, *, name: str, source_id: int
-) -> tuple[int | None, Available]:
-    """Do the same, and read who is available, for a source with many operators. PostgreSQL only."""
-    statement = _new_lead_and_available(available_query())
+) -> tuple[int | None, Look | None]:
+    """Do the same for a source with many operators, with the look that these need."""
+    statement = _new_lead_and_look(look_query())
     with hot_cursor() as cursor:
         cursor.execute(statement, [*_new_lead(keys, name), source_id])
-        lead_id, *available = cursor.fetchone()
-    return lead_id, available_in(tuple(available))
+        lead_id, *look = cursor.fetchone()
+    return lead_id, look_in(look)
 
 
 def _new_lead(keys: LeadKeys, name: str) -> tuple[Any, ...]:
@@ -156,8 +157,8 @@ def _new_lead_and_candidates(candidates: str) -> str:
 
 
 @cache
-def _new_lead_and_available(available: str) -> str:
-    return NEW_LEAD_AND_AVAILABLE.format(new_lead=NEW_LEAD, available=available)
+def _new_lead_and_look(look: str) -> str:
+    return NEW_LEAD_AND_LOOK.format(new_lead=NEW_LEAD, look=look)
 
 
 def find_lead(keys: LeadKeys, *, name: str) -> Lead | None:

@@ -14,6 +14,7 @@ from leads.tests.factories import (
     ClosedContactFactory,
     WaitingContactFactory,
 )
+from minicrm.backups.tables import columns
 from minicrm.tests.client import api_with_key
 from minicrm.tests.failing import Statements
 
@@ -178,8 +179,8 @@ def rows_stored():
 
 
 def rows_of(cursor, model):
-    cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY id")
-    names = [column[0] for column in cursor.description]
+    names = [field.column for field in columns(model)]
+    cursor.execute(f"SELECT {', '.join(names)} FROM {model._meta.db_table} ORDER BY id")
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from distribution.models import Operator, OperatorSourceWeight, Source
 from leads.models import Assignment, Contact
 from leads.services import ContactRequest, close_contact, register_contact
+from minicrm.backups.tables import columns
 
 
 @dataclass
@@ -105,7 +106,8 @@ def keep_world(name: str) -> World:
         world = World(name)
         WORLDS[name](world)
         _run(
-            f"CREATE TEMPORARY TABLE {name}_{table} AS SELECT * FROM {table}" for table in _tables()
+            f"CREATE TEMPORARY TABLE {name}_{table} AS SELECT {names} FROM {table}"
+            for table, names in _tables().items()
         )
         _kept[name] = connection.connection, world
     return world
@@ -115,7 +117,10 @@ def restore(world: World) -> None:
     """Put the rows of the world in place of whatever there is."""
     tables = _tables()
     statements = [f"DELETE FROM {table}" for table in tables]
-    statements += [f"INSERT INTO {table} SELECT * FROM {world.name}_{table}" for table in tables]
+    statements += [
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM {world.name}_{table}"
+        for table, names in tables.items()
+    ]
     _run(statements)
 
 
@@ -141,13 +146,17 @@ def state_of(world: World) -> dict[str, Any]:
     }
 
 
-def _tables() -> list[str]:
+def _tables() -> dict[str, str]:
+    """Return the columns of each table, as a list in SQL, but those that the database fills."""
     models = [
         model
         for app in ("distribution", "leads")
         for model in apps.get_app_config(app).get_models()
     ]
-    return [model._meta.db_table for model in models]
+    return {
+        model._meta.db_table: ", ".join(str(field.column) for field in columns(model))
+        for model in models
+    }
 
 
 def _run(statements: Any) -> None:
