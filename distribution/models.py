@@ -25,7 +25,7 @@ class OperatorQuerySet(models.QuerySet["Operator"]):
 
     def free(self) -> "OperatorQuerySet":
         """Active operators below their limit."""
-        return self.filter(is_active=True, current_load__lt=F("max_load"))
+        return self.filter(is_free=True)
 
 
 class Operator(models.Model):

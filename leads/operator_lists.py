@@ -51,7 +51,7 @@ def found(*, text: str = "", state: str = "") -> QuerySet[Operator]:
     conditions = {
         State.ON: Q(is_active=True),
         State.OFF: Q(is_active=False),
-        State.FREE: Q(is_active=True, current_load__lt=F("max_load")),
+        State.FREE: Q(is_free=True),
         State.FULL: Q(is_active=True, current_load__gte=F("max_load")),
         State.UNUSED: ~Exists(_weights()),
     }

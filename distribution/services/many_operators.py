@@ -197,10 +197,11 @@ def _weights(source_id: int, version: int) -> Weights | None:
     weights = _large.get(source_id)
     if weights is None or weights.version != version:
         weights = _read_weights(source_id)
-        note_size(source_id, len(weights.operator_ids))
-        if has_many(source_id):
-            _large[source_id] = weights
-    return weights if weights.version == version and has_many(source_id) else None
+        if len(weights.operator_ids) <= MANY:
+            _large.pop(source_id, None)
+            return None
+        _large[source_id] = weights
+    return weights if weights.version == version else None
 
 
 def _read_weights(source_id: int) -> Weights:

@@ -80,7 +80,7 @@ def _reasons(source_ids: Collection[int]) -> dict[int, str]:
     """Return for each source why its contacts wait while it is on; one query."""
     weighted = Q(weight__gt=0)
     on = weighted & Q(operator__is_active=True)
-    free = on & Q(operator__current_load__lt=F("operator__max_load"))
+    free = weighted & Q(operator__is_free=True)
     rows = (
         OperatorSourceWeight.objects.filter(source_id__in=source_ids)
         .order_by()
