@@ -11,8 +11,13 @@ else:
 
 
 class RenewedByTriggers(Number):
-    """A number that triggers change: to save an object leaves it as the database has it."""
+    """A number that triggers change: to save an object leaves it alone, and so does a backup.
+
+    Not so what Django saves raw, such as fixtures.
+    """
+
+    is_of_the_database = True
 
     def pre_save(self, model_instance: Model, add: bool) -> Any:
-        """Return what is to be stored: of a row that is there already, what it has."""
+        """Return the value for a new row; for a stored one, the column itself."""
         return super().pre_save(model_instance, add) if add else F(self.attname)

@@ -8,25 +8,32 @@ is to make it anew, which triggers do not survive: docs/migrations.md.
 from django.apps.registry import Apps
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-FUNCTION = """
-CREATE FUNCTION distribution_renew_weights_version() RETURNS trigger LANGUAGE plpgsql AS $$
+NUMBER = {"postgresql": "(random() * 9007199254740991)::bigint", "sqlite": "random()"}
+# Also for a session that looks nowhere for tables, as pg_restore's does.
+FUNCTION = f"""
+CREATE FUNCTION distribution_renew_weights_version() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    UPDATE distribution_source SET weights_version = (random() * 9007199254740991)::bigint
-    WHERE id IN (SELECT source_id FROM changed);
+    IF TG_OP = 'TRUNCATE' THEN
+        UPDATE distribution_source SET weights_version = {NUMBER["postgresql"]};
+    ELSE
+        UPDATE distribution_source SET weights_version = {NUMBER["postgresql"]}
+        WHERE id IN (SELECT source_id FROM changed);
+    END IF;
     RETURN NULL;
 END $$
-"""
+"""  # noqa: S608 - what is put together here is written above
 POSTGRESQL = """
 CREATE TRIGGER {name} AFTER {event} ON distribution_operatorsourceweight
-REFERENCING {rows} TABLE AS changed FOR EACH STATEMENT
-EXECUTE FUNCTION distribution_renew_weights_version()
+{rows} FOR EACH STATEMENT EXECUTE FUNCTION distribution_renew_weights_version()
 """
 # An UPDATE might give a weight to another source: then both have another set.
 ON_POSTGRESQL = {
-    "distribution_weights_added": ("INSERT", "NEW"),
-    "distribution_weights_deleted": ("DELETE", "OLD"),
-    "distribution_weights_before": ("UPDATE", "OLD"),
-    "distribution_weights_after": ("UPDATE", "NEW"),
+    "distribution_weights_added": ("INSERT", "REFERENCING NEW TABLE AS changed"),
+    "distribution_weights_deleted": ("DELETE", "REFERENCING OLD TABLE AS changed"),
+    "distribution_weights_before": ("UPDATE", "REFERENCING OLD TABLE AS changed"),
+    "distribution_weights_after": ("UPDATE", "REFERENCING NEW TABLE AS changed"),
+    "distribution_weights_gone": ("TRUNCATE", ""),
 }
 SQLITE = """
 CREATE TRIGGER {name} AFTER {event} ON distribution_operatorsourceweight BEGIN
@@ -41,8 +48,13 @@ ON_SQLITE = {
 
 
 def create_triggers(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Have each change of weights renew the number of the source."""
-    if schema_editor.connection.vendor == "postgresql":
+    """Have each change of weights renew the number of the source, and begin with new ones.
+
+    The weights may have changed while there were no triggers.
+    """
+    vendor = schema_editor.connection.vendor
+    schema_editor.execute(f"UPDATE distribution_source SET weights_version = {NUMBER[vendor]}")  # noqa: S608
+    if vendor == "postgresql":
         schema_editor.execute(FUNCTION)
         for name, (event, rows) in ON_POSTGRESQL.items():
             schema_editor.execute(POSTGRESQL.format(name=name, event=event, rows=rows))

@@ -19,7 +19,12 @@ from distribution.admin.base import (
     related_lists,
 )
 from distribution.models import Operator
-from distribution.services import create_operator, delete_operator, update_operator
+from distribution.services import (
+    create_operator,
+    delete_operator,
+    delete_operators,
+    update_operator,
+)
 from minicrm.pages import actor_of
 
 
@@ -103,6 +108,11 @@ class OperatorAdmin(ProtectedDeletes, ServiceAdmin):
     def delete_model(self, request: HttpRequest, obj: Operator) -> None:
         """Delete an operator who never had a contact, with their weights."""
         delete_operator(obj.pk, actor=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Operator]) -> None:
+        """Delete several, with the locks of all taken before."""
+        ids = list(queryset.values_list("pk", flat=True))
+        delete_operators(ids, actor=actor_of(request))
 
     @admin.action(description=_("Switch on: gets contacts again"), permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Operator]) -> None:

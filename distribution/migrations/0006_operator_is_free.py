@@ -1,6 +1,8 @@
 """Who is active and below their limit, told by the database itself.
 
 On PostgreSQL the table of operators is written anew: some milliseconds for some thousand of them.
+Whoever began to read the database before that, and comes to this table afterwards, finds it empty: so
+no backup at the same time (docs/operations.md).
 """
 
 from django.db import migrations, models

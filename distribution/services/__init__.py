@@ -5,7 +5,7 @@ docs/architecture.md says why.
 """
 
 from distribution.services.assignment import Claim, claim_operator
-from distribution.services.deleting import delete_operator, delete_source
+from distribution.services.deleting import delete_operator, delete_operators, delete_source
 from distribution.services.free_places import FreePlaces
 from distribution.services.loads import recount_load
 from distribution.services.operators import create_operator, update_operator
@@ -26,6 +26,7 @@ __all__ = [
     "create_operator",
     "create_source",
     "delete_operator",
+    "delete_operators",
     "delete_source",
     "give_up_places",
     "recount_load",

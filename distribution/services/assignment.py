@@ -102,6 +102,7 @@ def _try_to_claim(choice: Choice, seen: Seen | None = None) -> Claim:
         return claim
     candidates = place_sql.read_candidates(choice.source_id)
     if candidates is None:
+        note_size(choice.source_id, 0)
         raise source_not_found(choice.source_id, field="source_id")
     return _claim_among(candidates, choice)
 

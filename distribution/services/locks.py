@@ -2,7 +2,8 @@
 
 Whoever puts a contact into the queue holds its source's row exclusively while making sure that
 nobody can take it; whoever frees places holds the rows of the sources concerned shared. So one of
-the two always sees the other, while those who free places do not hinder each other.
+the two always sees the other, while those who free places do not hinder each other. Whoever changes
+weights holds the source's row exclusively: triggers write it.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -35,11 +36,11 @@ def share_sources(source_ids: Iterable[int]) -> None:
         )
 
 
-def lock_sources(*, queueing: Collection[int], freeing: Collection[int]) -> None:
-    """Take the rows of sources by id: exclusively where contacts will queue, else shared."""
-    ids = sorted({*queueing, *freeing})
-    for exclusively, group in groupby(ids, key=lambda source_id: source_id in queueing):
-        if exclusively:
+def lock_sources(*, exclusively: Collection[int], shared: Collection[int] = ()) -> None:
+    """Take the rows of sources by id: exclusively where contacts will queue, or weights change."""
+    ids = sorted({*exclusively, *shared})
+    for is_exclusive, group in groupby(ids, key=lambda source_id: source_id in exclusively):
+        if is_exclusive:
             rows = Source.objects.select_for_update(no_key=True).filter(pk__in=list(group))
             list(rows.order_by("pk").values_list("pk"))
         else:
@@ -72,7 +73,7 @@ def lock_operators_and_their_sources(
     between, its row must be taken before the operators' and everything starts over (`RunAgain`).
     """
     held = sources_of(operator_ids)
-    lock_sources(queueing=queueing, freeing=held)
+    lock_sources(exclusively=queueing, shared=held)
     operators = lock_operators({*operator_ids, *others()})
     if not sources_of(operator_ids) <= held:
         raise RunAgain("an operator was given another source meanwhile")

@@ -24,11 +24,11 @@ from minicrm.hot_cursor import hot_cursor
 
 MANY = 100
 
-# Which weights an active source has, and who of its operators is not free: an index has these, so
-# it costs nothing that all others are. {list}: what makes a list of a column.
+# Which weights an active source has, and who of its operators is not free; those who are off with a
+# minus. An index has these, so the others cost nothing. {list}: what makes a list of a column.
 LOOK = """
 SELECT s.weights_version, (
-    SELECT {list}(o.id)
+    SELECT {list}(CASE WHEN o.is_active THEN o.id ELSE -o.id END)
     FROM distribution_operator AS o CROSS JOIN distribution_operatorsourceweight AS w
     WHERE NOT o.is_free AND w.operator_id = o.id AND w.source_id = s.id
 )
@@ -39,16 +39,6 @@ SELECT s.weights_version, w.operator_id, w.weight
 FROM distribution_source AS s JOIN distribution_operatorsourceweight AS w ON w.source_id = s.id
 WHERE s.id = %s ORDER BY w.operator_id
 """
-COUNTS = """
-SELECT
-    count(*) FILTER (WHERE NOT o.is_active),
-    count(*) FILTER (WHERE o.is_active AND w.weight = 0),
-    count(*) FILTER (WHERE o.is_active AND w.weight > 0 AND o.current_load >= o.max_load)
-FROM distribution_operatorsourceweight AS w
-JOIN distribution_operator AS o ON o.id = w.operator_id
-WHERE w.source_id = %s
-"""
-REASONS = (Reason.INACTIVE, Reason.WEIGHT_ZERO, Reason.AT_LIMIT)  # as they are counted there
 # Of operators whose weights are known. {among}: what compares with a list.
 LISTED = """
 SELECT id, current_load, max_load, is_active FROM distribution_operator WHERE id {among}
@@ -56,7 +46,10 @@ SELECT id, current_load, max_load, is_active FROM distribution_operator WHERE id
 
 
 class Look(NamedTuple):
-    """Which weights a source had at one moment, by their number, and who was not free, by id."""
+    """Which weights a source had at one moment, by their number, and who was not free.
+
+    By id; those who were off with a minus.
+    """
 
     version: int
     not_free: list[int]
@@ -120,43 +113,44 @@ def draw_among_many(
     weights = look and _weights(source_id, look.version)
     if not look or not weights:
         return None
-    left_out = _left_out(weights, look.not_free)
+    reasons = _reasons(weights, look.not_free)
+    left_out = sorted(reasons)
     total = weights.bounds[-1] - sum([weights.weight(place) for place in left_out])
     if not total:
         return None
     drawn = _drawn(weights, left_out, rng.randrange(total))
-    rest = {drawn, *left_out}
-    others = (place for place in range(len(weights.operator_ids)) if place not in rest)
+    others = (n for n in range(len(weights.operator_ids)) if n != drawn and n not in reasons)
     could = [drawn, *islice(others, LISTED_CANDIDATES - 1)]
     could_not = left_out[:LISTED_CANDIDATES]
     now = _read(weights, could + could_not)
     chosen = now.get(drawn)
     if chosen is None or chosen.reason():
         return None  # changed between the two looks: the record must not say otherwise
-    told = [
-        (now[place], now[place].reason() or Reason.FREED_MEANWHILE)
-        for place in could_not
-        if place in now
-    ]
+    told = {place: now[place] for place in could_not if place in now}
+    reasons |= {place: one.reason() or Reason.FREED_MEANWHILE for place, one in told.items()}
     decision = selection.decision_record(
         method="weighted_random",
         actor=actor,
         available_count=len(weights.operator_ids) - len(left_out),
         total_weight=total,
         listed=selection.available([now[place] for place in could if place in now]),
-        left_out=told,
-        left_out_count=_counted(source_id, told, len(left_out)),
+        left_out=[(one, reasons[place]) for place, one in told.items()],
+        left_out_count=Counter([reason.value for reason in reasons.values()]),
         chosen=chosen,
     )
     return Drawn(chosen, decision)
 
 
-def _left_out(weights: Weights, not_free: Sequence[int]) -> list[int]:
-    """Return the places of those who cannot take a contact, in order."""
-    if not not_free:
-        return weights.zeros
-    places = {bisect_left(weights.operator_ids, operator_id) for operator_id in not_free}
-    return sorted(places.union(weights.zeros))
+def _reasons(weights: Weights, not_free: Sequence[int]) -> dict[int, Reason]:
+    """Return why those who cannot take a contact cannot, by their places in the list."""
+    reasons = dict.fromkeys(weights.zeros, Reason.WEIGHT_ZERO)
+    for one in not_free:
+        place = bisect_left(weights.operator_ids, abs(one))
+        if one < 0:
+            reasons[place] = Reason.INACTIVE
+        else:
+            reasons.setdefault(place, Reason.AT_LIMIT)
+    return reasons
 
 
 def _drawn(weights: Weights, left_out: Sequence[int], number: int) -> int:
@@ -181,9 +175,9 @@ def look_in(row: Sequence[Any] | None) -> Look | None:
     if row is None or row[0] is None:
         return None
     version, not_free = row
-    if not isinstance(not_free, list):
-        not_free = json.loads(f"[{not_free or ''}]")
-    return Look(version, not_free)
+    if isinstance(not_free, list):
+        return Look(version, not_free)
+    return Look(version, json.loads(f"[{not_free or ''}]"))
 
 
 def _read_look(source_id: int) -> Look | None:
@@ -229,18 +223,3 @@ def _read(weights: Weights, places: Sequence[int]) -> dict[int, Candidate]:
         (place := place_of[pk]): as_candidate((pk, weights.weight(place), *facts))
         for pk, *facts in rows
     }
-
-
-def _counted(
-    source_id: int, listed: Sequence[tuple[Candidate, Reason]], left_out: int
-) -> dict[str, int]:
-    """Return how many were left out for which reason.
-
-    To count those who are not listed takes as long as to look at all: only where there are some.
-    """
-    if left_out <= LISTED_CANDIDATES:
-        return dict(Counter(reason.value for _, reason in listed))
-    with hot_cursor() as cursor:
-        cursor.execute(COUNTS, [source_id])
-        counts = zip(REASONS, cursor.fetchone(), strict=True)
-    return {reason.value: count for reason, count in counts if count}

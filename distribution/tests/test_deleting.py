@@ -4,7 +4,7 @@ import pytest
 from django.db.models import ProtectedError
 
 from distribution.models import ApiKey, AuditEvent, Operator, OperatorSourceWeight, Source
-from distribution.services import delete_operator, delete_source
+from distribution.services import delete_operator, delete_operators, delete_source
 from distribution.tests.factories import WeightFactory, make_key
 from leads.tests.factories import AssignedContactFactory
 from minicrm.errors import NotFound
@@ -32,6 +32,19 @@ def test_an_operator_goes_with_the_weights():
             None,
         ),
     ]
+
+
+def test_several_operators_go_together_or_not_at_all():
+    weights = WeightFactory.create_batch(3)
+    ids = [weight.operator_id for weight in reversed(weights)]
+    with pytest.raises(NotFound):
+        delete_operators([*ids, 2**40], actor="user:1")
+    assert Operator.objects.count() == 3
+    assert events() == []
+    delete_operators(ids, actor="user:1")
+    assert not Operator.objects.exists()
+    deleted = [object_id for action, _, object_id, *_ in events() if action == "deleted"]
+    assert deleted == sorted(ids)
 
 
 def test_a_source_goes_with_weights_and_keys():

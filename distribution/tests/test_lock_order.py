@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from distribution.models import Operator
-from distribution.services import claim_operator, delete_operator
+from distribution.services import claim_operator, delete_operators
 from distribution.services.locks import lock_source
 from distribution.tests.concurrency import run_together
 from distribution.tests.factories import WeightFactory
@@ -60,9 +60,9 @@ def test_a_vain_try_for_the_last_place_does_not_keep_the_operators_row_locked():
     assert operator.current_load == 1
 
 
-def test_who_deletes_an_operator_waits_for_the_sources_before_holding_the_operator():
-    """Their weights go too, which changes the sources; who holds one may want the operator."""
-    weight = WeightFactory(weight=0)
+def test_who_deletes_operators_waits_for_the_sources_before_holding_any_of_them():
+    """Their weights go too, which changes the sources; who holds one may want the operators."""
+    first, weight = WeightFactory(), WeightFactory(weight=0)
     has_the_source = threading.Event()
     outcomes = []
 
@@ -71,12 +71,12 @@ def test_who_deletes_an_operator_waits_for_the_sources_before_holding_the_operat
             lock_source(weight.source_id)
             has_the_source.set()
             wait_until_somebody_is_blocked()
-            outcomes.append(Operator.objects.select_for_update(nowait=True).get())
+            outcomes.extend(Operator.objects.select_for_update(nowait=True).order_by("pk"))
 
     def delete():
         has_the_source.wait(SECONDS)
-        delete_operator(weight.operator_id, actor="test")
+        delete_operators([first.operator_id, weight.operator_id], actor="test")
 
     assert run_together([hold_the_source, delete]) == [None, None]
-    assert outcomes == [weight.operator]
+    assert outcomes == [first.operator, weight.operator]
     assert not Operator.objects.exists()

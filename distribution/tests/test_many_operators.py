@@ -151,12 +151,16 @@ def test_a_place_lost_meanwhile_is_drawn_again_the_plain_way(source, monkeypatch
 
 
 def test_who_became_free_too_late_is_told_so(source, between_the_looks):
+    """Whoever is not listed is counted as they were when the choice began."""
     between_the_looks(lambda chosen_id: Operator.objects.update(is_active=True, current_load=0))
     OperatorSourceWeight.objects.update(weight=7)
     left_out = Operator.objects.filter(is_free=False).count()
     drawn = many_operators.draw_among_many(source.pk, actor="test", rng=Random(1))
     assert drawn.decision["available_count"] == 400 - left_out
     assert {one["reason"] for one in drawn.decision["left_out"]} == {"freed_meanwhile"}
+    counts = drawn.decision["left_out_count"]
+    assert counts["freed_meanwhile"] == 50
+    assert sum(counts.values()) == left_out > 100
 
 
 @given(
@@ -168,7 +172,7 @@ def test_each_number_is_whom_the_plain_draw_finds(weights, busy):
     everybody = [Candidate(n, weight, 1, 1 if n in busy else 2) for n, weight in enumerate(weights)]
     zeros = [n for n, weight in enumerate(weights) if not weight]
     table = Weights(1, array("q", range(len(weights))), array("q", accumulate(weights)), zeros)
-    left_out = many_operators._left_out(table, [n for n in busy if n < len(weights)])
+    left_out = sorted(many_operators._reasons(table, [n for n in busy if n < len(weights)]))
     available = selection.available(everybody)
     assert left_out == [n for n, one in enumerate(everybody) if one not in available]
     for number in range(sum(one.weight for one in available)):

@@ -3,6 +3,7 @@
 from random import Random
 
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
 
 from distribution import selection
@@ -10,6 +11,7 @@ from distribution.models import Operator, OperatorSourceWeight, Source
 from distribution.services import delete_operator, many_operators, replace_weights
 from distribution.services.assignment import candidates_of
 from distribution.tests.factories import OperatorFactory, SourceFactory
+from distribution.triggers import create_triggers, drop_triggers
 
 pytestmark = pytest.mark.django_db
 TABLE = "distribution_operatorsourceweight"
@@ -162,6 +164,44 @@ def test_weights_changed_between_two_looks_are_left_to_the_plain_way(source, mon
 
     monkeypatch.setattr(many_operators, "_read_look", look_and_change)
     assert many_operators.draw_among_many(source.pk, actor="test", rng=Random(1)) is None
+
+
+@pytest.mark.postgresql
+def test_a_table_emptied_at_once_is_seen(source):
+    before = version(source)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # PostgreSQL wants none to be open
+        cursor.execute(f"TRUNCATE {TABLE}")
+    assert version(source) != before
+
+
+@pytest.mark.postgresql
+def test_a_session_that_looks_nowhere_for_tables_may_write_weights(source):
+    before = version(source)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL search_path = ''")
+        cursor.execute(f"UPDATE public.{TABLE} SET weight = 100")
+        cursor.execute("SET LOCAL search_path = public")
+    assert version(source) != before
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("model", [Source, OperatorSourceWeight])
+def test_triggers_outlive_a_migration_of_their_tables_as_the_docs_have_it(source, model):
+    before = version(source)
+    with connection.schema_editor() as editor:
+        drop_triggers(apps, editor)
+    by_hand(source)
+    assert version(source) == before
+    with connection.schema_editor() as editor:
+        if connection.vendor == "sqlite":
+            editor._remake_table(model)
+    with connection.schema_editor() as editor:
+        create_triggers(apps, editor)
+    again = version(source)
+    assert again != before  # they may have changed meanwhile
+    by_hand(source)
+    assert version(source) != again
 
 
 def test_the_database_says_who_is_free():

@@ -50,7 +50,7 @@ def lock_contacts(lead_id: int) -> list[int]:
     contacts = Contact.objects.filter(lead_id=lead_id)
     still_open = contacts.exclude(status=Contact.Status.CLOSED)
     sources = set(still_open.order_by().values_list("source_id", flat=True).distinct())
-    lock_sources(queueing=sources, freeing=())
+    lock_sources(exclusively=sources)
     oldest_first = contacts.order_by("pk").select_for_update(no_key=True)
     return list(oldest_first.values_list("pk", flat=True))
 

@@ -161,7 +161,7 @@ def _lead_and_look(keys: LeadKeys, request: ContactRequest) -> tuple[int, Seen |
     lead_id, seen = look(keys, name=request.name, source_id=request.source_id)
     if lead_id is None:
         lead_id = identify_known_lead(keys, name=request.name).lead.pk
-        seen = None if is_many else seen  # counted before a wait, and the rest of them after it
+        seen = None if is_many else seen  # who is listed is read after the wait for the lead
     return lead_id, seen
 
 

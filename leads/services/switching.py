@@ -81,7 +81,7 @@ def _requeue(operator_id: int, contact_ids: Collection[int], actor: str, rng: Ra
     others than a drain assigns at once, as BATCH is the smaller number.
     """
     source_ids = _sources(contact_ids)
-    lock_sources(queueing=source_ids, freeing=())
+    lock_sources(exclusively=source_ids)
     held = _hold(operator_id, contact_ids, source_ids)
     if held is None:
         return None

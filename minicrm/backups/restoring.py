@@ -1,8 +1,8 @@
 """Restoring: the rows of an archive, all of them or none, in place of what the database holds."""
 
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import IO, Any
+from collections.abc import Callable
+from itertools import chain, islice
+from typing import IO
 
 from django.core.management import call_command
 from django.db import DataError, IntegrityError, connection
@@ -28,6 +28,8 @@ from minicrm.backups.tables import (
 )
 
 BATCH_ROWS = 500
+# Of weights, each statement has a trigger renew a number; of contacts, each may have 80 KB.
+STATEMENT_ROWS = 50
 Advance = Callable[[int, int], None]
 
 
@@ -103,13 +105,15 @@ def _insert(model: type[Model], lines: list[bytes]) -> None:
     fields = columns(model)
     quote = connection.ops.quote_name
     names = ", ".join(quote(field.column or field.attname) for field in fields)
-    places = ", ".join(["%s"] * len(fields))
+    place = f"({', '.join(['%s'] * len(fields))})"
     table = quote(model._meta.db_table)
-    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608
     try:
-        values: Iterator[list[Any]] = (line_as_values(line, fields, connection) for line in lines)
+        rows = iter([line_as_values(line, fields, connection) for line in lines])
         with connection.cursor() as cursor:
-            cursor.executemany(sql, list(values))
+            while some := list(islice(rows, STATEMENT_ROWS)):
+                places = ", ".join([place] * len(some))
+                sql = f"INSERT INTO {table} ({names}) VALUES {places}"  # noqa: S608
+                cursor.execute(sql, list(chain.from_iterable(some)))
     except (ArchiveError, IntegrityError, DataError) as error:
         raise ArchiveError(f"table {table_name(model)}: {_first_line(error)}") from error
 

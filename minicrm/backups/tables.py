@@ -47,8 +47,12 @@ def table_name(model: type[Model]) -> str:
 
 
 def columns(model: type[Model]) -> list["Field[Any, Any]"]:
-    """Return the fields that are stored, in the order of the model."""
-    return [field for field in model._meta.local_concrete_fields if not field.generated]
+    """Return the fields that are stored, in the order of the model; not what the database fills."""
+    return [
+        field
+        for field in model._meta.local_concrete_fields
+        if not field.generated and not getattr(field, "is_of_the_database", False)
+    ]
 
 
 def counts_up(model: type[Model]) -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from distribution.models import Operator
 from distribution.services import create_operator
-from distribution.tests.factories import SourceFactory, make_key
+from distribution.tests.factories import SourceFactory, WeightFactory, make_key
 from leads.models import Contact, IdempotencyRecord, LeadConflict
 from leads.tests.factories import (
     AssignedContactFactory,
@@ -41,6 +41,7 @@ def make_world():
     LeadConflict.objects.create(lead=LeadFactory(), other_lead=closed.lead, key="email")
     LeadFactory(merged_into=closed.lead, email="lead@example.com", external_id=None)
     make_key(source=closed.source)
+    WeightFactory(source=closed.source, operator=operator, weight=7)
     IdempotencyRecord.objects.create(
         scope="api_key:1:contacts", key="k", digest="0" * 64, response={"id": closed.pk}
     )
