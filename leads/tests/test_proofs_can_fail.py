@@ -103,8 +103,8 @@ def test_a_missing_lock_of_the_source_is_caught_by_the_rounds(fault, request):
 
 @on_postgresql
 def test_a_shared_lock_where_contacts_are_queued_is_caught(monkeypatch, assert_caught):
-    def share(*, queueing, freeing):
-        locks.share_sources({*queueing, *freeing})
+    def share(*, exclusively, shared=()):
+        locks.share_sources({*exclusively, *shared})
 
     monkeypatch.setattr(switching, "lock_sources", share)
     assert_caught("switch off, requeue", "close", match=NOBODY_CARED)
