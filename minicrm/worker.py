@@ -10,16 +10,17 @@ already, also those whom no worker has accepted yet, as far as it may have conne
 """
 
 import contextlib
+import ctypes
 import errno
 import re
 import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from gunicorn import util
 from gunicorn.http.body import LengthReader
@@ -34,7 +35,7 @@ MAX_BODY = 160 * 1024
 MAX_HEAD = 128 * 1024
 RECEIVE_BYTES = 64 * 1024
 LINGER_SECONDS = 1.0  # to let a client read why its body was not wanted
-NO_TIME = 1e-6  # seconds that a thread may go on while another one wants to
+ALL_TIME = 1.0  # seconds that a thread may go on while another one wants to
 NAP_SECONDS = 0.02  # when there are no descriptors: the connection waits, and so do we
 NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 END_OF_HEAD = b"\r\n\r\n"
@@ -101,6 +102,46 @@ class WholeBody(LengthReader):  # type: ignore[misc]  # gunicorn has no type inf
         return data
 
 
+# Calls through it keep the interpreter, where Python's own would let other threads run meanwhile.
+LIBC = ctypes.PyDLL(None, use_errno=True)
+NOT_THE_LAST = {errno.EINTR, errno.ECONNABORTED}  # of those who wait
+
+
+class Taken(NamedTuple):
+    """A connection that has been accepted, in the place of the listener that it came by."""
+
+    client: socket.socket
+    address: Any
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return what a listener's `accept` does."""
+        return self.client, self.client.getpeername()
+
+    def getsockname(self) -> Any:
+        """Return the listener's address."""
+        return self.address
+
+
+def take_all_and_close(listener: socket.socket, most: int) -> Iterator[Taken]:
+    """Accept everybody who waits, and close at once; yield them.
+
+    Who connects between the last look and the close is lost. No other thread comes in between, only
+    the kernel may put another process first.
+    """
+    found: list[int] = []
+    address, number, before = listener.getsockname(), listener.detach(), sys.getswitchinterval()
+    sys.setswitchinterval(ALL_TIME)
+    while len(found) < most:
+        client = LIBC.accept(number, None, None)
+        if client >= 0:
+            found.append(client)
+        elif ctypes.get_errno() not in NOT_THE_LAST:
+            break
+    LIBC.close(number)
+    sys.setswitchinterval(before)
+    return (Taken(socket.socket(fileno=client), address) for client in found)
+
+
 class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
     """gthread, with an end to reading, and a stop that empties the queue of connections."""
 
@@ -108,7 +149,7 @@ class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._reading: dict[TConn, float] = {}  # until when, of requests not yet read whole
 
-    def accept(self, listener: socket.socket) -> None:
+    def accept(self, listener: socket.socket | Taken) -> None:
         """Accept a connection; without descriptors it stays where it is, and the worker lives."""
         try:
             super().accept(listener)
@@ -222,12 +263,7 @@ class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return
-        # Who connects after the last look and before the close is lost. A thread that computes may
-        # keep us from the one to the other for 5 ms, if it is not asked to make room sooner.
-        sys.setswitchinterval(NO_TIME)
         for listener in self.sockets:
-            before = -1
-            while before != self.nr_conns < self.worker_connections:
-                before = self.nr_conns
-                self.accept(listener)
-            listener.close()
+            for taken in take_all_and_close(listener, self.worker_connections - self.nr_conns):
+                with contextlib.suppress(OSError):  # who is gone again
+                    self.accept(taken)

@@ -1,6 +1,7 @@
 """The real server: slow clients, reloads, stops and kills, without a request left unanswered."""
 
 import contextlib
+import ctypes
 import errno
 import os
 import resource
@@ -13,15 +14,22 @@ from pathlib import Path
 import pytest
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import IterUnreader
-from gunicorn.workers.gthread import ThreadWorker
 
 from distribution.models import Source
 from distribution.tests.factories import OperatorFactory, SourceFactory, make_key
 from leads.models import Contact
+from minicrm import worker
 from minicrm.tests.choosing import everyday
 from minicrm.tests.server import running_server
 from minicrm.tests.steady_load import REFUSED, Posting, SteadyLoad, getting
-from minicrm.worker import MAX_BODY, MAX_HEAD, READ_SECONDS, Collected, WholeBody, Worker
+from minicrm.worker import (
+    MAX_BODY,
+    MAX_HEAD,
+    READ_SECONDS,
+    Collected,
+    WholeBody,
+    take_all_and_close,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -269,33 +277,51 @@ def server_with_descriptors(number, **kwargs):
         starting.__exit__(None, None, None)
 
 
-class Listener:
-    """Has nobody waiting; notes for how long a thread may keep the others from closing it."""
+@pytest.mark.any_database
+def test_everybody_who_waits_is_taken_before_the_close():
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+        listener.setblocking(False)
+        address = listener.getsockname()
+        clients = [stack.enter_context(socket.create_connection(address)) for _ in range(5)]
+        taken = [stack.enter_context(one.client) for one in take_all_and_close(listener, 9)]
+        assert [one.getpeername() for one in taken] == [one.getsockname() for one in clients]
+        assert [one.getsockname() for one in taken] == [address] * 5
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
 
-    closed_at = None
 
-    def accept(self):
-        raise BlockingIOError(errno.EAGAIN, "nobody waits")
-
-    def close(self):
-        self.closed_at = sys.getswitchinterval()
+@pytest.mark.any_database
+def test_no_more_are_taken_than_there_may_be():
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+        listener.setblocking(False)
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        taken = [stack.enter_context(one.client) for one in take_all_and_close(listener, 2)]
+        assert len(taken) == 2
 
 
 @pytest.mark.any_database
 def test_no_thread_comes_between_the_last_look_and_the_close(monkeypatch):
-    monkeypatch.setattr(ThreadWorker, "set_accept_enabled", lambda self, enabled: None)
-    worker, listener, before = Worker.__new__(Worker), Listener(), sys.getswitchinterval()
-    worker.alive, worker.sockets, worker.nr_conns, worker.worker_connections = (
-        False,
-        [listener],
-        0,
-        9,
-    )
-    try:
-        worker.set_accept_enabled(False)
-    finally:
-        sys.setswitchinterval(before)
-    assert listener.closed_at < before / 100
+    """Python's own calls into the system let others run, and those ask for it every 5 ms."""
+    intervals, libc = [], worker.LIBC
+    before = sys.getswitchinterval()
+
+    class Noted:
+        def accept(self, *arguments):
+            intervals.append(sys.getswitchinterval())
+            return libc.accept(*arguments)
+
+        def close(self, number):
+            intervals.append(sys.getswitchinterval())
+            return libc.close(number)
+
+    monkeypatch.setattr(worker, "LIBC", Noted())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        assert list(take_all_and_close(listener, 9)) == []
+    assert intervals == [1.0, 1.0]
+    assert sys.getswitchinterval() == before
+    assert isinstance(libc, ctypes.PyDLL)
 
 
 @pytest.mark.any_database
