@@ -1,7 +1,9 @@
 """What the commands backup and restore have in common on a terminal."""
 
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
@@ -44,6 +46,16 @@ def cleaning_up_when_ended() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def give_up_standard_output() -> None:
+    """Send what could not be written nowhere; else Python tries again at its end, and exits by 120.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def in_short(rows: int, size: int, seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import secrets
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from distribution.models import ApiKey, Operator
 from distribution.tests.factories import OperatorFactory
-from leads.models import Contact
+from leads.models import Contact, Lead
 from leads.tests.factories import WaitingContactFactory
 from minicrm.backups import tables, write_backup
 from minicrm.backups.files import written_whole
@@ -189,13 +190,19 @@ def test_a_full_disk_is_told_plainly(tmp_path):
     assert done.stderr.decode().startswith("CommandError: No backup was written to ")
     assert done.stderr.decode().endswith("tar.gz: File too large.\n")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.slow_on_postgresql
+@pytest.mark.parametrize("leads", [0, 1_000], ids=["fits into a buffer", "does not"])
+def test_a_full_disk_behind_a_pipe_is_told_plainly(leads):
+    Lead.objects.bulk_create(Lead(name=secrets.token_hex(60)) for _ in range(leads))
     with open("/dev/full", "wb") as full:
         command = [sys.executable, "manage.py", "backup", "-"]
-        piped = subprocess.run(
-            command, cwd=ROOT, env=environment(), stdout=full, stderr=subprocess.PIPE
-        )
-    assert piped.returncode == 1
-    assert b"standard output: No space left on device." in piped.stderr
+        buffered = environment(PYTHONUNBUFFERED="")
+        piped = subprocess.run(command, cwd=ROOT, env=buffered, stdout=full, stderr=subprocess.PIPE)
+    told = b"CommandError: No backup was written to standard output: No space left on device.\n"
+    assert (piped.returncode, piped.stderr) == (1, told)
 
 
 @pytest.mark.slow

@@ -19,7 +19,12 @@ from minicrm.backups.files import (
     remove_abandoned,
     written_whole,
 )
-from minicrm.backups.terminal import cleaning_up_when_ended, in_short, shown_progress
+from minicrm.backups.terminal import (
+    cleaning_up_when_ended,
+    give_up_standard_output,
+    in_short,
+    shown_progress,
+)
 from minicrm.management.numbers import positive
 
 DEFAULT_FOLDER = "backups"  # in DATA_DIR
@@ -86,7 +91,11 @@ class Command(BaseCommand):
         if sys.stdout.isatty():
             raise CommandError("A backup is no text for a terminal; give a file, or use a pipe.")
         out = Counted(sys.stdout.buffer)
-        manifest = self._write(out, "standard output")
+        try:
+            manifest = self._write(out)
+        except OSError as error:
+            give_up_standard_output()
+            raise _not_written("standard output", error) from None
         self._end("-", manifest, out.size)
 
     def _write_to(self, target: Path, keep: int | None, *, named: bool) -> None:
@@ -95,7 +104,7 @@ class Command(BaseCommand):
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             remove_abandoned(target.parent)
             with written_whole(target) as content:
-                manifest = self._write(content, str(target))
+                manifest = self._write(content)
         except OSError as error:
             raise _not_written(str(target), error) from None
         self._end(str(target), manifest, target.stat().st_size)
@@ -113,14 +122,12 @@ class Command(BaseCommand):
             reasons = "; ".join(f"{error.filename}: {error.strerror}" for error in failures)
             raise CommandError(f"The backup is written, but old ones are not removed: {reasons}.")
 
-    def _write(self, out: Output, name: str) -> Manifest:
+    def _write(self, out: Output) -> Manifest:
         try:
             with shown_progress(self.stderr, quiet=self._quiet) as advance:
                 manifest = write_backup(out, advance=advance)
                 out.flush()
                 return manifest
-        except OSError as error:
-            raise _not_written(name, error) from None
         except Refused as error:
             raise CommandError(str(error)) from None
         except DatabaseFailure as error:
