@@ -79,7 +79,7 @@ def on_starting(server: Arbiter) -> None:
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:
-    """Give the worker a place of its own in that folder."""
+    """Give the worker a place of its own, in that folder and where connections are counted."""
     worker_files.take_place(server.WORKERS.values(), worker)
 
 
@@ -93,6 +93,11 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
         signal.signal(number, lambda *_: os._exit(0))
     if settings.METRICS_TOKEN:
         worker_files.settle(worker)
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Count off a worker that has ended, however it did: the others would wait for it."""
+    worker.stop_counting()
 
 
 def on_exit(server: Arbiter) -> None:

@@ -28,6 +28,7 @@ from gunicorn.http.errors import LimitRequestHeaders, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from minicrm.bad_requests import AnswersBadRequests, BodyTooLarge
+from minicrm.connection_counts import ConnectionCounts
 
 READ_SECONDS = 10.0  # for the head and the body of one request together
 # Bytes. The largest form, the weights of a source's 1,000 operators, has 100 a row at most.
@@ -36,6 +37,7 @@ MAX_HEAD = 128 * 1024
 RECEIVE_BYTES = 64 * 1024
 LINGER_SECONDS = 1.0  # to let a client read why its body was not wanted
 ALL_TIME = 1.0  # seconds that a thread may go on while another one wants to
+GO_FIRST_SECONDS = 0.001  # for a worker with fewer connections, to wake up and take this one
 NAP_SECONDS = 0.02  # when there are no descriptors: the connection waits, and so do we
 NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 END_OF_HEAD = b"\r\n\r\n"
@@ -142,8 +144,16 @@ def take_all_and_close(listener: socket.socket, most: int) -> Iterator[Taken]:
     return (Taken(socket.socket(fileno=client), address) for client in found)
 
 
+CONNECTIONS = ConnectionCounts()
+
+
 class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
-    """gthread, with an end to reading, and a stop that empties the queue of connections."""
+    """gthread, with an end to reading, and a stop that empties the queue of connections.
+
+    Of several, those with fewer connections accept first.
+    """
+
+    place: int  # among the living workers of the same parent, which gives it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -151,12 +161,28 @@ class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: socket.socket | Taken) -> None:
         """Accept a connection; without descriptors it stays where it is, and the worker lives."""
+        if self._accepting and self.nr_conns > CONNECTIONS.fewest() + 1:
+            time.sleep(GO_FIRST_SECONDS)
         try:
             super().accept(listener)
+            self._tell_connections()
         except OSError as error:
             if error.errno not in NO_DESCRIPTORS:
                 raise
             time.sleep(NAP_SECONDS)
+
+    def notify(self) -> None:
+        """Tell the parent that we live, and the other workers how many connections we have."""
+        super().notify()
+        self._tell_connections()
+
+    def _tell_connections(self) -> None:
+        if self._accepting:
+            CONNECTIONS.tell(self.place, self.nr_conns)
+
+    def stop_counting(self) -> None:
+        """Tell the other workers that we accept no connections; the parent does it at our end."""
+        CONNECTIONS.leave(self.place)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Give a connection to a thread, a new one when its request has been collected."""
@@ -261,6 +287,8 @@ class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
         have it as well.
         """
         super().set_accept_enabled(enabled)
+        if not enabled:
+            self.stop_counting()
         if enabled or self.alive:
             return
         for listener in self.sockets:

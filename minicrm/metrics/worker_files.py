@@ -45,13 +45,13 @@ def _locked_folder(within: Path) -> str:
 
 def take_place(workers: Iterator[Any], worker: Any) -> None:
     """Give a worker that is about to start the first place that none of the living ones has."""
-    taken = {getattr(other, "metrics_place", None) for other in workers}
-    worker.metrics_place = next(place for place in range(len(taken) + 1) if place not in taken)
+    taken = {getattr(other, "place", None) for other in workers}
+    worker.place = next(free for free in range(len(taken) + 1) if free not in taken)
 
 
 def settle(worker: Any) -> None:
     """Tell a worker, which has just started, its place."""
-    os.environ[PLACE] = str(worker.metrics_place)
+    os.environ[PLACE] = str(worker.place)
 
 
 def remove_folder() -> None:

@@ -55,6 +55,11 @@ class Server:
         """Return a new connection."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
+    def workers(self) -> set[int]:
+        """Return the workers' process ids; not each of them need have answered yet."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return {int(pid) for pid in children.split()}
+
     def post_all(self, path: str, key: str, bodies: list[dict], *, connections: int) -> list[dict]:
         """Post all bodies, spread over so many connections; return {status, body} in any order."""
         work: queue.SimpleQueue[dict] = queue.SimpleQueue()

@@ -214,14 +214,14 @@ def test_middleware_is_not_there_without_a_token():
 
 @pytest.mark.any_database
 def test_worker_takes_the_first_free_place():
-    taken = [SimpleNamespace(metrics_place=place) for place in (0, 3, 1)]
+    taken = [SimpleNamespace(place=place) for place in (0, 3, 1)]
     new = SimpleNamespace()
     worker_files.take_place(iter(taken), new)
-    assert new.metrics_place == 2
-    worker_files.take_place(iter([*taken, SimpleNamespace(metrics_place=2)]), new)
-    assert new.metrics_place == 4
+    assert new.place == 2
+    worker_files.take_place(iter([*taken, SimpleNamespace(place=2)]), new)
+    assert new.place == 4
     worker_files.take_place(iter([]), new)
-    assert new.metrics_place == 0
+    assert new.place == 0
 
 
 @pytest.mark.any_database

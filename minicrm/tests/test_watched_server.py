@@ -238,12 +238,12 @@ def test_nothing_is_lost_or_doubled_over_reloads_and_kills(log):
     """And all that is written meanwhile is JSON; and there are no more files than places."""
     begun = log.counted(**PLACE)
     ask_many(log, 40)
-    old = workers_of(log.server)
+    old = log.server.workers()
     os.kill(log.server.pid, signal.SIGHUP)
     new = wait_for_others(log, old)
     before = log.counted(**PLACE)
     assert before == begun + 40
-    known = old | workers_of(log.server)
+    known = old | log.server.workers()
     os.kill(new, signal.SIGKILL)
     wait_for_others(log, known)
     assert log.counted(**PLACE) == before
@@ -256,12 +256,6 @@ def test_nothing_is_lost_or_doubled_over_reloads_and_kills(log):
     [folder] = folders_of(log.server.pid)
     places = {path.name for path in folder.glob("*.db")}
     assert places <= {f"histogram_{place}.db" for place in range(4)}
-
-
-def workers_of(server):
-    """Return the numbers of the server's workers; not each of them need have answered yet."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text()
-    return {int(pid) for pid in children.split()}
 
 
 def wait_for_others(log, old):

@@ -53,10 +53,6 @@ REFUSED_UNREAD = [
 ]
 
 
-def workers_of(server):
-    return Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-
-
 def wait_until(condition, seconds=40):
     until = time.monotonic() + seconds
     while not condition():
@@ -230,9 +226,9 @@ def test_reloads_and_a_stop_leave_no_request_without_an_answer(reloads):
             ]
         ]
         for _ in range(reloads):
-            before = set(workers_of(server))
+            before = server.workers()
             os.kill(server.pid, signal.SIGHUP)
-            wait_until(lambda before=before: not before & set(workers_of(server)))
+            wait_until(lambda before=before: not before & server.workers())
             loads[0].wait_for(10, of=201)
         assert [load.lost for load in loads] == [{}] * 3
         os.kill(server.pid, signal.SIGTERM)
@@ -249,9 +245,9 @@ def test_a_killed_worker_loses_nothing_that_was_acknowledged():
         with SteadyLoad(server, posting) as load:
             for _ in range(3):
                 load.wait_for(10, of=201)
-                os.kill(int(workers_of(server)[0]), signal.SIGKILL)
+                os.kill(min(server.workers()), signal.SIGKILL)
             load.wait_for(20, of=201)
-        workers = workers_of(server)
+        workers = server.workers()
         os.kill(server.pid, signal.SIGKILL)  # and without its parent a worker ends by itself
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
         with socket.socket() as again:
@@ -328,11 +324,11 @@ def test_no_thread_comes_between_the_last_look_and_the_close(monkeypatch):
 @pytest.mark.thorough
 def test_more_connections_than_file_descriptors():
     with server_with_descriptors(128) as server:
-        workers = workers_of(server)
+        workers = server.workers()
         with half_open(server, b"", count=150):
             time.sleep(1)
         answers_at_once(server)
-        assert workers_of(server) == workers
+        assert server.workers() == workers
 
 
 @pytest.mark.any_database
