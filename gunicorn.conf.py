@@ -97,7 +97,9 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """Count off a worker that has ended, however it did: the others would wait for it."""
-    worker.stop_counting()
+    # One that an earlier version started before a reload has nothing to count off.
+    if stop_counting := getattr(worker, "stop_counting", None):
+        stop_counting()
 
 
 def on_exit(server: Arbiter) -> None:

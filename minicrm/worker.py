@@ -131,17 +131,24 @@ def take_all_and_close(listener: socket.socket, most: int) -> Iterator[Taken]:
     the kernel may put another process first.
     """
     found: list[int] = []
+    accept, close = LIBC.accept, LIBC.close
     address, number, before = listener.getsockname(), listener.detach(), sys.getswitchinterval()
     sys.setswitchinterval(ALL_TIME)
     while len(found) < most:
-        client = LIBC.accept(number, None, None)
+        client = accept(number, None, None)
         if client >= 0:
             found.append(client)
         elif ctypes.get_errno() not in NOT_THE_LAST:
             break
-    LIBC.close(number)
+    close(number)
     sys.setswitchinterval(before)
-    return (Taken(socket.socket(fileno=client), address) for client in found)
+    return (Taken(_as_socket(client), address) for client in found)
+
+
+def _as_socket(number: int) -> socket.socket:
+    client = socket.socket(fileno=number)
+    client.set_inheritable(False)  # as Python's own `accept` makes them
+    return client
 
 
 CONNECTIONS = ConnectionCounts()
@@ -153,6 +160,7 @@ class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
     Of several, those with fewer connections accept first.
     """
 
+    sockets: list[socket.socket]
     place: int  # among the living workers of the same parent, which gives it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -291,7 +299,8 @@ class Worker(AnswersBadRequests, ThreadWorker):  # type: ignore[misc]
             self.stop_counting()
         if enabled or self.alive:
             return
-        for listener in self.sockets:
+        listeners, self.sockets = self.sockets, []  # gthread may come here twice
+        for listener in listeners:
             for taken in take_all_and_close(listener, self.worker_connections - self.nr_conns):
                 with contextlib.suppress(OSError):  # who is gone again
                     self.accept(taken)

@@ -72,10 +72,12 @@ def test_host_that_dies_costs_no_acknowledged_contact(topology, stage, report):
     failed = running.failed
     report(f"a host killed 3 times: {len(running.answers)} requests, {len(failed)} to be repeated")
     assert len(failed) <= 3 * connections, running.summary()
-    # 0: killed between the head of its answer and the body.
-    assert {answer.status for answer in failed} <= {0, 502}
-    assert {answer.body["code"] for answer in failed} <= {"no_answer"}
-    assert {answer.headers["retry-after"] for answer in failed} <= {"2"}
+    told = [answer for answer in failed if answer.status]
+    assert {answer.status for answer in told} <= {502}
+    assert {answer.body["code"] for answer in told} <= {"no_answer"}
+    assert {answer.headers["retry-after"] for answer in told} <= {"2"}
+    # Killed between the head of an answer and its body.
+    assert len(told) >= len(failed) - 3, running.summary()
     assert {answer.key for answer in failed} <= running.acknowledged  # at a later try
     check_nothing_lost(stage, running)
 

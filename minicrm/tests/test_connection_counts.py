@@ -63,7 +63,8 @@ def events(monkeypatch):
         self.nr_conns += 1
 
     monkeypatch.setattr(ThreadWorker, "accept", accept)
-    monkeypatch.setattr(worker.time, "sleep", lambda seconds: events.append("let others go first"))
+    sleep = SimpleNamespace(sleep=lambda seconds: events.append("let others go first"))
+    monkeypatch.setattr(worker, "time", sleep)
     return events
 
 
@@ -111,9 +112,6 @@ def test_who_does_not_accept_is_not_waited_for(counts, monkeypatch):
     assert counts.fewest() == NOT_ACCEPTING
 
 
-ESTABLISHED = "01"
-
-
 def sockets_of(pid):
     """Return the inodes of a process's open sockets."""
     found = set()
@@ -125,54 +123,47 @@ def sockets_of(pid):
     return found
 
 
-def connected_to(port):
-    """Return the inodes of the sockets to which somebody is connected on this port."""
+def connected_to(port, by):
+    """Return the inodes of this port's sockets whose other ends have one of these ports."""
     rows = map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
-    here = f":{port:04X}"
-    return {row[9] for row in rows if row[1].endswith(here) and row[3] == ESTABLISHED}
+    ends = {(f":{port:04X}", f":{other:04X}") for other in by}
+    return {row[9] for row in rows if (row[1][-5:], row[2][-5:]) in ends}
 
 
 class Clients:
     """Connections to a server, opened together and kept."""
 
     def __init__(self, server):
-        self.server = server
+        self.port = server.port
         self.workers = server.workers()
         self.newest = None
         self.kept = contextlib.ExitStack()
         self.close = self.kept.close
 
     def connect(self, number):
-        """Open so many; return how many each of the workers has, once all are accepted."""
-        wanted = sum(self.split()) + number
+        """Open so many; return how many of them each of the workers has accepted."""
+        ports = []
         for _ in range(number):
-            self.newest = socket.create_connection(("127.0.0.1", self.server.port))
+            self.newest = socket.create_connection(("127.0.0.1", self.port))
             self.kept.enter_context(self.newest)
-        return self.wait_for(wanted)
-
-    def gain(self, number):
-        """Open so many; return how many of them each of the workers has got."""
-        before = self.split()
-        return [new - old for new, old in zip(self.connect(number), before, strict=True)]
-
-    def warm_up(self):
-        """Have each worker answer once: that keeps it busy for a while, the first time."""
-        is_warm = False
-        while not is_warm:
-            is_warm = all(self.connect(1))
-            self.newest.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert self.newest.recv(100).startswith(b"HTTP/1.1 200 ")
-
-    def split(self):
-        connected = connected_to(self.server.port)
-        return [len(sockets_of(pid) & connected) for pid in self.workers]
-
-    def wait_for(self, number):
+            ports.append(self.newest.getsockname()[1])
         give_up_at = time.monotonic() + 30
-        while sum(split := self.split()) != number:
+        while sum(split := self.split(ports)) != number:
             assert time.monotonic() < give_up_at, split
             time.sleep(0.01)
         return split
+
+    def split(self, ports):
+        connected = connected_to(self.port, by=ports)
+        return [len(sockets_of(pid) & connected) for pid in self.workers]
+
+    def warm_up(self):
+        """Have each worker answer once: that keeps it busy for a while, the first time."""
+        warm = set()
+        while len(warm) < len(self.workers):
+            warm.add(self.connect(1).index(1))
+            self.newest.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert self.newest.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
 def unevenness(split):
@@ -185,7 +176,7 @@ def test_connections_opened_together_are_shared_out():
     with running_server(workers=2) as server, contextlib.closing(Clients(server)) as clients:
         clients.warm_up()
         for _ in range(4):  # somebody else may keep a worker from its processor for a while
-            gains = [clients.gain(24) for _ in range(5)]
+            gains = [clients.connect(24) for _ in range(5)]
             if is_even := median(map(unevenness, gains)) <= 4:
                 break
     assert is_even, gains

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import IterUnreader
+from gunicorn.workers.gthread import ThreadWorker
 
 from distribution.models import Source
 from distribution.tests.factories import OperatorFactory, SourceFactory, make_key
@@ -294,6 +295,29 @@ def test_no_more_are_taken_than_there_may_be():
             stack.enter_context(socket.create_connection(listener.getsockname()))
         taken = [stack.enter_context(one.client) for one in take_all_and_close(listener, 2)]
         assert len(taken) == 2
+
+
+@pytest.mark.any_database
+def test_who_is_taken_is_not_passed_on_to_programs():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        with socket.create_connection(listener.getsockname()):
+            [taken] = take_all_and_close(listener, 9)
+            with taken.client:
+                assert not taken.client.get_inheritable()
+
+
+@pytest.mark.any_database
+def test_a_worker_may_be_told_twice_to_accept_no_more(monkeypatch):
+    monkeypatch.setattr(ThreadWorker, "set_accept_enabled", lambda self, enabled: None)
+    stopping = worker.Worker.__new__(worker.Worker)
+    stopping.place, stopping.alive, stopping.nr_conns, stopping.worker_connections = 0, False, 0, 9
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        stopping.sockets = [listener]
+        stopping.set_accept_enabled(False)
+        assert listener.fileno() == -1
+        stopping.set_accept_enabled(False)
 
 
 @pytest.mark.any_database
