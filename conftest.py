@@ -93,6 +93,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         )
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """Make the test's database, and keep hands off SQLite's file."""
+    from django.db import connection
+
+    from minicrm.tests.live_file import refuse_opening
+
+    if connection.vendor == "sqlite":
+        refuse_opening(connection.settings_dict["NAME"])
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _tables_are_emptied_quickly():
     """After each test that commits."""

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -34,6 +33,7 @@ from leads.tests.held import (
     texts_of,
 )
 from minicrm.errors import NotFound
+from minicrm.tests.live_file import content_of
 
 pytestmark = pytest.mark.django_db
 
@@ -181,14 +181,14 @@ def test_who_is_erased_while_being_exported_is_read_again(monkeypatch):
 def test_nothing_is_left_in_the_database_file():
     lead_id, _words = create_person()
     checkpoint()
-    path = Path(connection.settings_dict["NAME"])
-    assert WORD.encode() in path.read_bytes(), "the test looks at the wrong file"
+    path = connection.settings_dict["NAME"]
+    assert WORD.encode() in content_of(path), "the test looks at the wrong file"
 
     erase_lead(lead_id, reason="Request 7", actor="test")
     Assignment.objects.update(ended_by="")  # who did it, which stays
     checkpoint()
 
-    assert WORD.encode() not in path.read_bytes()
+    assert WORD.encode() not in content_of(path)
 
 
 def checkpoint():
