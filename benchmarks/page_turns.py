@@ -24,6 +24,7 @@ def measure(stages: Mapping[str, Stage], *, turns: int, rounds: int) -> Pages:
     for number in range(1, turns + 1):
         for where, stage in stages.items():
             say(f"pages, turn {number}: {where}")
+            stage.hold_in_memory()
             output = module_output("benchmarks.pages", stage.env, "", str(rounds))
             for name, one in json.loads(output).items():
                 page = found[where].setdefault(name, {"ms": [], "queries": []})

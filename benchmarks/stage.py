@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import server_logs
+from benchmarks import page_cache, server_logs
 from benchmarks.asking import ask
 from benchmarks.load import LoadError, Order
 from benchmarks.processes import Usage, usage_of
@@ -92,9 +92,16 @@ class Stage:
         port = self.gunicorn.port
         return Order(port, case.path, case.connections, seconds, case.method, headers, plan)
 
+    def hold_in_memory(self) -> int:
+        """Have all that is stored in memory; return its bytes, 0 where it is too much for that."""
+        if self.postgres is None:
+            return page_cache.hold(self.folder.glob("*.sqlite3"))
+        return page_cache.hold(self.postgres.data_dir.glob("base/*/[0-9]*"))
+
     def take(self, case: Case, seconds: float) -> Sample:
         """Ask for so many seconds; return what came of it. Raises LoadError."""
         order = self.order(case, seconds)
+        self.hold_in_memory()
         ours, theirs = self._cpu()
         load = ask(order, generator=self.shape.generator)
         time.sleep(SETTLE_S + load.p99 / 1e3)

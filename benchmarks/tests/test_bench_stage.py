@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +62,17 @@ def test_broken_promises_make_a_run_void(make_stage):
 def test_what_gunicorn_reports_makes_a_run_void(make_stage, line):
     with pytest.raises(WorldError, match="the servers report"):
         make_stage(log=f"fine\n{line}\n").verify()
+
+
+def test_what_is_stored_is_held_in_memory(tmp_path):
+    data = tmp_path / "data" / "base" / "5"
+    data.mkdir(parents=True)
+    (data / "1259").write_bytes(b"x" * 300)
+    (tmp_path / "bench.sqlite3").write_bytes(b"x" * 20)
+    server = Server(tmp_path, tmp_path / "data", tmp_path, 1)
+    of_sqlite = Stage(None, None, {}, {}, tmp_path, Shape())
+    assert of_sqlite.hold_in_memory() == 20
+    assert replace(of_sqlite, postgres=server).hold_in_memory() == 300
 
 
 LOCKED_FOR_A_WHILE = """
