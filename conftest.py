@@ -139,12 +139,13 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _test_settings(settings, tmp_path: Path) -> None:
-    """Static files without a collected manifest, quick passwords, no rates, nothing in DATA_DIR."""
+    """Static files not collected, quick passwords, no rates, nothing in DATA_DIR."""
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.DATA_DIR = tmp_path
+    settings.STATIC_ROOT = tmp_path / "static"  # that of `make run` has files
     settings.API_RATE_LIMIT = ""
     settings.WHITENOISE_AUTOREFRESH = True  # else it remarks on the folder that is not there
 
