@@ -20,7 +20,7 @@ def hold(files: Iterable[Path]) -> int:
     """Have the kernel read files that it does not hold; return their bytes, 0 if they are too many.
 
     It is told that they are read at random, as databases do. Else it reads ahead and keeps many
-    pages as one, and to write one of those is to write them all.
+    pages as one piece, in which a small write costs more.
     """
     sizes: dict[Path, int] = {}
     for path in files:
