@@ -453,7 +453,10 @@ class TestInterrupted:
     def connected(self):
         """Return who is connected to the database; what other tests share may be, for long."""
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+            cursor.execute(  # autovacuum is there at times, too
+                "SELECT pid FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = current_user"
+            )
             return {pid for (pid,) in cursor}
 
     @pytest.mark.slow

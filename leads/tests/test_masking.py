@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from leads.masking import (
@@ -84,7 +84,7 @@ def test_a_phones_mask_holds_at_most_the_country_and_three_digits(digits):
 
 @given(st.text(max_size=300).filter(lambda text: HIDDEN not in text), st.sampled_from(list(MASKS)))
 def test_no_mask_holds_the_whole(text, key):
-    assume(text)
+    assume(text not in ("", "@"))  # an "@" alone is the sign between two hidden parts
     masked = MASKS[key](text)
 
     assert masked
@@ -98,6 +98,7 @@ def test_what_is_short_is_hidden_wholly(text):
     assert masked_external_id(text) == HIDDEN
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # short ones are the most drawn
 @given(WORDS, WORDS)
 def test_two_ids_with_other_ends_have_other_masks(one, other):
     assume(min(map(plain_letters, (one, other))) >= SHORTEST)

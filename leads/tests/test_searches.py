@@ -203,7 +203,7 @@ def test_a_stored_session_alone_does_not_tell_what_was_searched(viewer):
     assert not [word for word in text.lower().split() if word in stored.lower()]
 
 
-@pytest.mark.parametrize("text", ["a", "Лид " * 50, "\N{CAT FACE}\u0301", "x" * 1000])
+@pytest.mark.parametrize("text", ["a" * 8, "Лид " * 50, "\N{CAT FACE}\u0301", "x" * 1000])
 def test_what_is_sealed_is_unsealed_by_its_token_alone(viewer, text):
     session = viewer.session
     token, other = keep_search(session, text), keep_search(session, text)

@@ -235,6 +235,8 @@ def test_may_take_longer_than_requests_may():
 def test_what_failed_at_its_end_is_rolled_back():
     with psycopg.connect(database_url()) as blocker, impatient(connection, lock_ms=50):
         blocker.execute("LOCK TABLE leads_lead")
+        pid = blocker.info.backend_pid
+        assert pid in {holder.pid for holder in lock_holders(connection)}
         editor = connection.schema_editor()
         editor.__enter__()
         editor.execute("CREATE TABLE half (id integer)")
@@ -243,4 +245,5 @@ def test_what_failed_at_its_end_is_rolled_back():
             editor.__exit__(None, None, None)
     assert not connection.in_atomic_block
     assert "half" not in connection.introspection.table_names()
-    assert lock_holders(connection) == []
+    # Not that nobody does: autovacuum comes by.
+    assert pid not in {holder.pid for holder in lock_holders(connection)}
